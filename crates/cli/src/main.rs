@@ -1,0 +1,2 @@
+//! The `embarca` command.
+fn main() {}

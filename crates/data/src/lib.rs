@@ -1,0 +1,1 @@
+//! Data that users feed to a net: images, audio, tables, arrays.

@@ -1,0 +1,3 @@
+//! The encodings under the model formats: borrowed readers that allocate nothing.
+
+pub mod protobuf;

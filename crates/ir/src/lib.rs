@@ -1,0 +1,3 @@
+//! The graph: types, operators, verifier, text form.
+
+pub mod foreign;

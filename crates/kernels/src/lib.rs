@@ -1,0 +1,63 @@
+//! Parameter records and portable kernels: the definition of what each operator computes.
+//!
+//! `no_std`, no allocation, no graph, no instruction sets. One file per operator (or per family of
+//! element-wise operators that differ in one function); the list below gives each its number.
+#![no_std]
+
+pub mod call;
+
+pub use call::{Call, Dst, Fault, Kernel, Needs, Pack, Signature, Src, Ty, element_count};
+
+/// Declares the modules and the table in one place: the number of an operator is stored in plans
+/// and never changes or returns. A kernel's opcode is `16 * number + its index in the module`.
+macro_rules! kernels {
+    ($($number:literal => $module:ident,)*) => {
+        $(pub mod $module;)*
+
+        /// Every operator with portable kernels: number, module name, kernels by index.
+        pub const OPERATORS: &[(u16, &str, &[Kernel])] =
+            &[$(($number, stringify!($module), $module::KERNELS),)*];
+    };
+}
+
+kernels! {
+    1 => softmax,
+}
+
+/// The number under which a plan names a kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Opcode(pub u16);
+
+/// The opcode of the kernel with this name.
+pub fn opcode(name: &str) -> Option<Opcode> {
+    OPERATORS.iter().find_map(|(number, _, kernels)| {
+        let index = kernels.iter().position(|kernel| kernel.name == name)?;
+        Some(Opcode(number * 16 + index as u16))
+    })
+}
+
+/// The portable kernel with this opcode.
+pub fn portable(opcode: Opcode) -> Option<&'static Kernel> {
+    let (_, _, kernels) = OPERATORS.iter().find(|(number, _, _)| *number == opcode.0 / 16)?;
+    kernels.get(usize::from(opcode.0 % 16))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_names_are_unique_and_fit() {
+        for (i, (number, module, kernels)) in OPERATORS.iter().enumerate() {
+            assert!(kernels.len() <= 16, "{module} has more than 16 kernels");
+            assert!(*number < 4096, "{module}: opcodes have 16 bits");
+            for (other, _, _) in &OPERATORS[..i] {
+                assert_ne!(number, other, "{module} shares its number");
+            }
+            for kernel in *kernels {
+                let opcode = opcode(kernel.name).unwrap();
+                assert_eq!(portable(opcode).unwrap().name, kernel.name, "duplicate name");
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Fixed-point rescaling: the one definition of integer arithmetic in Embarca. No floats here.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// A non-negative real factor, held as `multiplier * 2^(shift - 31)`.
+///
+/// The host builds it once and the plan stores it; a device only calls [`Requant::apply`].
+/// It rounds twice, like the TFLite reference built with its default flags.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+#[repr(C)]
+pub struct Requant {
+    multiplier: i32,
+    shift: i32,
+}
+
+impl Requant {
+    /// `None` unless `multiplier` is zero or at least `2^30`, and `shift` is in `-31..=30`.
+    pub const fn new(multiplier: i32, shift: i32) -> Option<Self> {
+        let requant = Self { multiplier, shift };
+        if requant.is_valid() { Some(requant) } else { None }
+    }
+
+    /// Whether the fields, which may have been read from a file, are what [`Requant::new`] accepts.
+    pub const fn is_valid(self) -> bool {
+        let normalized = self.multiplier == 0 || 1 << 30 <= self.multiplier;
+        normalized && -31 <= self.shift && self.shift <= 30
+    }
+
+    /// `x` times the factor. The value of an invalid factor is unspecified but never a panic.
+    pub const fn apply(self, x: i32) -> i32 {
+        if 0 < self.shift {
+            doubling_high_mul(x.wrapping_shl(self.shift as u32), self.multiplier)
+        } else {
+            round_shift(doubling_high_mul(x, self.multiplier), self.shift.wrapping_neg() as u32 & 31)
+        }
+    }
+
+    /// The 31-bit multiplier.
+    pub const fn multiplier(self) -> i32 {
+        self.multiplier
+    }
+
+    /// The power of two, positive to the left.
+    pub const fn shift(self) -> i32 {
+        self.shift
+    }
+}
+
+/// High half of `2ab`, ties toward plus infinity. Cannot saturate when `b` is not negative.
+pub const fn doubling_high_mul(a: i32, b: i32) -> i32 {
+    ((a as i64 * b as i64 + (1 << 30)) >> 31) as i32
+}
+
+/// `x / 2^by`, ties away from zero, `by` at most 31. NEON's rounding shift sends negative ties the
+/// other way.
+pub const fn round_shift(x: i32, by: u32) -> i32 {
+    let mask = (1i64 << by) - 1;
+    let rest = x as i64 & mask;
+    let half = (mask >> 1) + (x < 0) as i64;
+    (x >> by) + (half < rest) as i32
+}
+
+/// `x` brought into the range of `i8`.
+pub const fn saturate_i8(x: i32) -> i8 {
+    if x < -128 {
+        -128
+    } else if 127 < x {
+        127
+    } else {
+        x as i8
+    }
+}
+
+/// `x` brought into the range of `i16`.
+pub const fn saturate_i16(x: i32) -> i16 {
+    if x < -32768 {
+        -32768
+    } else if 32767 < x {
+        32767
+    } else {
+        x as i16
+    }
+}

@@ -1,0 +1,12 @@
+//! What numbers mean in Embarca.
+//!
+//! The one place that defines integer rounding and saturation. `no_std`, no allocation; [`fixed`]
+//! has no floating point at all, so a device that links only it needs no soft-float code.
+#![no_std]
+
+mod dtype;
+pub mod build;
+pub mod fixed;
+pub mod float;
+
+pub use dtype::DType;
