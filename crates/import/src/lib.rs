@@ -7,5 +7,7 @@
 pub mod wire;
 
 mod error;
+mod limits;
 
 pub use error::{Fault, ReadError, shown};
+pub use limits::ImportLimits;
