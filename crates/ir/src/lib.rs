@@ -1,3 +1,23 @@
-//! The graph: types, operators, verifier, text form.
+//! The graph: types, operators, verifier, text form. Knows no files and no targets.
 
+pub mod attr;
+pub mod builder;
+pub mod dim;
+pub mod error;
 pub mod foreign;
+pub mod foreign_node;
+pub mod ids;
+pub mod model;
+pub mod op;
+pub mod ops;
+pub mod types;
+
+pub use builder::Builder;
+pub use dim::Dim;
+pub use error::{Blame, ImportError, LowerError, ShapeError};
+pub use foreign_node::NodeView;
+pub use ids::{ConstId, GraphId, NodeId, SymbolId, ValueId};
+pub use model::{Def, Graph, Meta, Model, Node, State, Symbol, Value};
+pub use op::{Algorithm, Arg, Io, Lowered, OpDef, Operand, Operands, Spelling, Tail, Tails};
+pub use ops::Op;
+pub use types::{Const, Quant, TensorType};

@@ -1,0 +1,286 @@
+//! Adds nodes to a graph, inferring their types on the way.
+
+use std::sync::Arc;
+
+use embarca_num::DType;
+
+use crate::dim::Dim;
+use crate::error::{ImportError, ShapeError};
+use crate::ids::{ConstId, GraphId, NodeId, ValueId};
+use crate::model::{Def, Graph, Model, Node, Value};
+use crate::op::{Operand, Operands};
+use crate::ops::{self, Op};
+use crate::types::{Const, Quant, TensorType};
+
+/// Integer tensors up to this many elements take part in symbolic shape inference.
+pub const MAX_KNOWN: usize = 1024;
+
+/// Adds to one graph of a model.
+#[derive(Debug)]
+pub struct Builder<'m> {
+    /// The model.
+    pub model: &'m mut Model,
+    /// The graph that grows.
+    pub graph: GraphId,
+    /// The name given to nodes added from now on.
+    pub node_name: String,
+}
+
+impl<'m> Builder<'m> {
+    /// Adds to graph `graph` of `model`.
+    pub fn new(model: &'m mut Model, graph: GraphId) -> Self {
+        Self { model, graph, node_name: String::new() }
+    }
+
+    /// The graph that grows.
+    pub fn graph(&self) -> &Graph {
+        self.model.graph(self.graph)
+    }
+
+    fn graph_mut(&mut self) -> &mut Graph {
+        &mut self.model.graphs[self.graph.index()]
+    }
+
+    fn push_value(&mut self, value: Value) -> ValueId {
+        let graph = self.graph_mut();
+        graph.values.push(value);
+        ValueId::new(graph.values.len() - 1)
+    }
+
+    /// A new graph input.
+    pub fn input(&mut self, name: &str, ty: TensorType) -> ValueId {
+        let def = Def::Input(self.graph().inputs.len() as u32);
+        let id = self.push_value(Value { name: name.to_owned(), ty, def, known: None });
+        self.graph_mut().inputs.push(id);
+        id
+    }
+
+    /// Makes a value a graph output.
+    pub fn output(&mut self, value: ValueId) {
+        self.graph_mut().outputs.push(value);
+    }
+
+    /// The type of a value.
+    pub fn ty(&self, value: ValueId) -> &TensorType {
+        self.graph().ty(value)
+    }
+
+    /// The rank of a value.
+    pub fn rank(&self, value: ValueId) -> usize {
+        self.ty(value).rank()
+    }
+
+    /// The content of a value, if it is constant.
+    pub fn const_of(&self, value: ValueId) -> Option<&Const> {
+        self.model.const_of(self.graph, value)
+    }
+
+    /// What inference knows of a value.
+    pub fn operand(&self, value: ValueId) -> Operand<'_> {
+        let data = self.const_of(value);
+        let value = self.graph().value(value);
+        Operand { ty: &value.ty, known: value.known.as_deref(), data }
+    }
+
+    /// The elements of a constant or otherwise known integer tensor.
+    ///
+    /// # Errors
+    /// When they depend on what the graph is fed; `what` names the value in the message.
+    pub fn ints(&self, value: ValueId, what: &str) -> Result<Vec<i64>, ImportError> {
+        self.operand(value).ints().ok_or_else(|| {
+            ImportError::unsupported(format!("{what} is computed from the input's content"))
+                .hint("export the model with this value as a constant")
+        })
+    }
+
+    /// The elements of a known integer tensor, as numbers or expressions over symbols.
+    ///
+    /// # Errors
+    /// When they depend on what the graph is fed; `what` names the value in the message.
+    pub fn dims(&self, value: ValueId, what: &str) -> Result<Vec<Dim>, ImportError> {
+        match self.operand(value).known {
+            Some(known) => Ok(known.to_vec()),
+            None => Ok(self.ints(value, what)?.into_iter().map(Dim::Known).collect()),
+        }
+    }
+
+    /// The elements of a constant as f32.
+    ///
+    /// # Errors
+    /// When it is not a constant of real numbers; `what` names the value in the message.
+    pub fn floats(&self, value: ValueId, what: &str) -> Result<Vec<f32>, ImportError> {
+        let data = self.const_of(value).and_then(Const::to_f64).ok_or_else(|| {
+            ImportError::unsupported(format!("{what} is not a constant"))
+                .hint("export the model with this value as a constant")
+        })?;
+        Ok(data.into_iter().map(|value| value as f32).collect())
+    }
+
+    /// A constant. Its type may carry a quantization.
+    pub fn constant(&mut self, data: Const, quant: Option<Quant>) -> ValueId {
+        self.named_constant("", data, quant)
+    }
+
+    /// A constant with the author's name.
+    pub fn named_constant(&mut self, name: &str, data: Const, quant: Option<Quant>) -> ValueId {
+        self.model.consts.push(data);
+        self.use_constant(name, ConstId::new(self.model.consts.len() - 1), quant)
+    }
+
+    /// A value for a constant that the model already holds.
+    pub fn use_constant(&mut self, name: &str, id: ConstId, quant: Option<Quant>) -> ValueId {
+        let data = self.model.constant(id);
+        let is_index = matches!(data.dtype, DType::I64 | DType::I32 | DType::Bool);
+        let known = if is_index && data.len() <= MAX_KNOWN {
+            data.to_i64().map(|values| values.into_iter().map(Dim::Known).collect())
+        } else {
+            None
+        };
+        let ty = data.ty().with_quant(quant);
+        self.push_value(Value { name: name.to_owned(), ty, def: Def::Const(id), known })
+    }
+
+    /// An f32 constant of rank 0.
+    pub fn scalar(&mut self, value: f32) -> ValueId {
+        self.constant(Const::from_f32(&[], &[value]), None)
+    }
+
+    /// An f32 constant.
+    pub fn f32s(&mut self, dims: &[usize], values: &[f32]) -> ValueId {
+        self.constant(Const::from_f32(dims, values), None)
+    }
+
+    /// An i64 constant of rank 1.
+    pub fn i64s(&mut self, values: &[i64]) -> ValueId {
+        self.constant(Const::from_i64(&[values.len()], values), None)
+    }
+
+    /// Adds a node and yields its outputs. Results that inference knows completely become
+    /// constants instead.
+    ///
+    /// # Errors
+    /// When the inputs do not fit the operator.
+    pub fn node(
+        &mut self,
+        op: impl Into<Op>,
+        inputs: &[Option<ValueId>],
+    ) -> Result<Vec<ValueId>, ShapeError> {
+        let op = op.into();
+        let operands: Vec<Option<Operand<'_>>> =
+            inputs.iter().map(|input| input.map(|id| self.operand(id))).collect();
+        let types = op.infer(Operands(&operands))?;
+        let mut known = op.known(Operands(&operands));
+        known.resize(types.len(), None);
+        if let Some(outputs) = self.folded(&types, &known) {
+            return Ok(outputs);
+        }
+        let node = NodeId::new(self.graph().nodes.len());
+        let name = self.node_name.clone();
+        let mut outputs = Vec::with_capacity(types.len());
+        for (i, (ty, known)) in types.into_iter().zip(known).enumerate() {
+            let known = known.filter(|known| known.len() <= MAX_KNOWN).map(Arc::from);
+            let def = Def::Node(node, i as u32);
+            outputs.push(self.push_value(Value { name: String::new(), ty, def, known }));
+        }
+        let inputs = inputs.to_vec();
+        self.graph_mut().nodes.push(Node { name, op, inputs, outputs: outputs.clone() });
+        Ok(outputs)
+    }
+
+    fn folded(
+        &mut self,
+        types: &[TensorType],
+        known: &[Option<Vec<Dim>>],
+    ) -> Option<Vec<ValueId>> {
+        let mut constants = Vec::with_capacity(types.len());
+        for (ty, known) in types.iter().zip(known) {
+            let dims = ty.known_dims()?;
+            let values: Vec<i64> = known.as_ref()?.iter().map(Dim::known).collect::<Option<_>>()?;
+            let data: Vec<u8> = match ty.dtype {
+                DType::I64 => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+                DType::I32 => {
+                    let narrow: Vec<i32> =
+                        values.iter().map(|&v| i32::try_from(v).ok()).collect::<Option<_>>()?;
+                    narrow.iter().flat_map(|value| value.to_le_bytes()).collect()
+                }
+                DType::Bool => values.iter().map(|&value| u8::from(value != 0)).collect(),
+                _ => return None,
+            };
+            constants.push(Const::new(ty.dtype, dims, data)?);
+        }
+        Some(constants.into_iter().map(|data| self.constant(data, None)).collect())
+    }
+
+    /// Adds a node with one output whose inputs are all there.
+    ///
+    /// # Errors
+    /// When the inputs do not fit the operator.
+    pub fn op(&mut self, op: impl Into<Op>, inputs: &[ValueId]) -> Result<ValueId, ShapeError> {
+        let inputs: Vec<Option<ValueId>> = inputs.iter().copied().map(Some).collect();
+        let outputs = self.node(op, &inputs)?;
+        outputs.first().copied().ok_or_else(|| ShapeError::new("the operator has no output"))
+    }
+
+    /// Declares how the integers of a value stand for real numbers.
+    pub fn set_quant(&mut self, value: ValueId, quant: Option<Quant>) {
+        self.graph_mut().values[value.index()].ty.quant = quant;
+    }
+
+    /// Gives a value the author's name.
+    pub fn set_name(&mut self, value: ValueId, name: &str) {
+        name.clone_into(&mut self.graph_mut().values[value.index()].name);
+    }
+
+    /// `value` with its axes permuted: axis `i` of the result is axis `perm[i]` of `value`.
+    ///
+    /// # Errors
+    /// When `perm` is not a permutation of the axes.
+    pub fn transpose(&mut self, value: ValueId, perm: &[usize]) -> Result<ValueId, ShapeError> {
+        if perm.iter().enumerate().all(|(i, &axis)| i == axis) && perm.len() == self.rank(value) {
+            return Ok(value);
+        }
+        self.op(ops::Transpose { perm: perm.to_vec() }, &[value])
+    }
+
+    /// From N,C,spatial... to N,spatial...,C.
+    ///
+    /// # Errors
+    /// When the rank is below 2.
+    pub fn channels_last(&mut self, value: ValueId) -> Result<ValueId, ShapeError> {
+        let rank = self.rank(value);
+        let perm: Vec<usize> = [0].into_iter().chain(2..rank).chain([1]).collect();
+        self.transpose(value, &perm)
+    }
+
+    /// From N,spatial...,C to N,C,spatial...
+    ///
+    /// # Errors
+    /// When the rank is below 2.
+    pub fn channels_first(&mut self, value: ValueId) -> Result<ValueId, ShapeError> {
+        let rank = self.rank(value);
+        let perm: Vec<usize> = [0, rank.saturating_sub(1)].into_iter().chain(1..rank - 1).collect();
+        self.transpose(value, &perm)
+    }
+
+    /// `value` with other dimensions of the same product.
+    ///
+    /// # Errors
+    /// When the products differ.
+    pub fn reshape(&mut self, value: ValueId, dims: Vec<Dim>) -> Result<ValueId, ShapeError> {
+        if self.ty(value).dims == dims {
+            return Ok(value);
+        }
+        self.op(ops::Reshape { dims }, &[value])
+    }
+
+    /// `value` limited to `min..=max` (real numbers; on quantized values the quantization stays).
+    ///
+    /// # Errors
+    /// When the type cannot be clamped.
+    pub fn clip(&mut self, value: ValueId, min: f32, max: f32) -> Result<ValueId, ShapeError> {
+        let quant = self.ty(value).quant.clone();
+        let result = self.op(ops::Clip { min, max }, &[value])?;
+        self.set_quant(result, quant);
+        Ok(result)
+    }
+}

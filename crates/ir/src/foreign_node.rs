@@ -1,0 +1,183 @@
+//! A foreign node as its dossier reads it.
+
+use std::cell::RefCell;
+
+use crate::error::ImportError;
+use crate::foreign::{AttrValue, Format};
+use crate::ids::ValueId;
+use crate::types::TensorType;
+
+/// A foreign node whose inputs are values of the graph under construction.
+///
+/// Every attribute that a dossier does not read is an error after the import, so nothing in a file
+/// is ignored in silence.
+pub struct NodeView<'a> {
+    /// Where it came from.
+    pub format: Format,
+    /// The operator's name there.
+    pub op: &'a str,
+    /// The opset (ONNX) or operator version (TFLite).
+    pub version: u32,
+    /// The author's name for the node.
+    pub name: &'a str,
+    /// `None` is an optional input that is left out.
+    pub inputs: Vec<Option<ValueId>>,
+    /// Caffe's learned blobs.
+    pub blobs: Vec<ValueId>,
+    /// How many outputs somebody may read.
+    pub n_outputs: usize,
+    /// The outputs' types where the file declares them (TFLite always does), `u8` data of models
+    /// that are computed as `i8` already rewritten.
+    pub output_types: Vec<Option<TensorType>>,
+    /// Whether the file had `u8` where inputs and outputs now are `i8`.
+    pub was_u8: bool,
+    pub(crate) attrs: &'a [(String, AttrValue)],
+    pub(crate) read: RefCell<Vec<bool>>,
+    pub(crate) attr_tensors: &'a dyn Fn(usize) -> Option<crate::types::Const>,
+}
+
+impl NodeView<'_> {
+    /// Input `index`, which must be there.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn input(&self, index: usize) -> Result<ValueId, ImportError> {
+        self.optional(index)
+            .ok_or_else(|| ImportError::malformed(format!("input {index} is missing")))
+    }
+
+    /// Input `index`, if it is there.
+    pub fn optional(&self, index: usize) -> Option<ValueId> {
+        self.inputs.get(index).copied().flatten()
+    }
+
+    /// The declared type of output `index`.
+    pub fn output_type(&self, index: usize) -> Option<&TensorType> {
+        self.output_types.get(index)?.as_ref()
+    }
+
+    /// The attribute, marked as read.
+    pub fn attr(&self, name: &str) -> Option<&AttrValue> {
+        let index = self.attrs.iter().position(|(key, _)| key == name)?;
+        if let Some(read) = self.read.borrow_mut().get_mut(index) {
+            *read = true;
+        }
+        Some(&self.attrs[index].1)
+    }
+
+    /// Whether the file sets the attribute. Does not mark it as read.
+    pub fn has(&self, name: &str) -> bool {
+        self.attrs.iter().any(|(key, _)| key == name)
+    }
+
+    /// Marks attributes as read that cannot change the result here.
+    pub fn ignore(&self, names: &[&str]) {
+        for name in names {
+            self.attr(name);
+        }
+    }
+
+    /// Names of the attributes nobody has read.
+    pub fn unread(&self) -> Vec<&str> {
+        let read = self.read.borrow();
+        let attrs = self.attrs.iter().zip(read.iter());
+        attrs.filter(|(_, read)| !**read).map(|((key, _), _)| key.as_str()).collect()
+    }
+
+    fn wrong_kind(name: &str, expected: &str) -> ImportError {
+        ImportError::malformed(format!("is not {expected}")).attribute(name)
+    }
+
+    /// An integer attribute, if it is set.
+    ///
+    /// # Errors
+    /// When it is of another kind.
+    pub fn opt_int(&self, name: &str) -> Result<Option<i64>, ImportError> {
+        match self.attr(name) {
+            None => Ok(None),
+            Some(AttrValue::Int(value)) => Ok(Some(*value)),
+            Some(_) => Err(Self::wrong_kind(name, "an integer")),
+        }
+    }
+
+    /// An integer attribute.
+    ///
+    /// # Errors
+    /// When it is of another kind.
+    pub fn int(&self, name: &str, default: i64) -> Result<i64, ImportError> {
+        Ok(self.opt_int(name)?.unwrap_or(default))
+    }
+
+    /// A boolean attribute: an integer that is not zero.
+    ///
+    /// # Errors
+    /// When it is of another kind.
+    pub fn flag(&self, name: &str, default: bool) -> Result<bool, ImportError> {
+        Ok(self.int(name, i64::from(default))? != 0)
+    }
+
+    /// A real attribute. Integers are accepted where a format writes them so.
+    ///
+    /// # Errors
+    /// When it is of another kind.
+    pub fn float(&self, name: &str, default: f32) -> Result<f32, ImportError> {
+        match self.attr(name) {
+            None => Ok(default),
+            Some(AttrValue::Float(value)) => Ok(*value),
+            Some(AttrValue::Int(value)) => Ok(*value as f32),
+            Some(_) => Err(Self::wrong_kind(name, "a number")),
+        }
+    }
+
+    /// A text attribute.
+    ///
+    /// # Errors
+    /// When it is of another kind.
+    pub fn text<'d>(&'d self, name: &str, default: &'d str) -> Result<&'d str, ImportError> {
+        match self.attr(name) {
+            None => Ok(default),
+            Some(AttrValue::Text(value)) => Ok(value),
+            Some(_) => Err(Self::wrong_kind(name, "a text")),
+        }
+    }
+
+    /// A list of integers, if it is set. A single integer counts as a list of one.
+    ///
+    /// # Errors
+    /// When it is of another kind.
+    pub fn opt_ints(&self, name: &str) -> Result<Option<Vec<i64>>, ImportError> {
+        match self.attr(name) {
+            None => Ok(None),
+            Some(AttrValue::Ints(values)) => Ok(Some(values.clone())),
+            Some(AttrValue::Int(value)) => Ok(Some(vec![*value])),
+            Some(_) => Err(Self::wrong_kind(name, "a list of integers")),
+        }
+    }
+
+    /// A list of real numbers, if it is set.
+    ///
+    /// # Errors
+    /// When it is of another kind.
+    pub fn opt_floats(&self, name: &str) -> Result<Option<Vec<f32>>, ImportError> {
+        match self.attr(name) {
+            None => Ok(None),
+            Some(AttrValue::Floats(values)) => Ok(Some(values.clone())),
+            Some(AttrValue::Float(value)) => Ok(Some(vec![*value])),
+            Some(_) => Err(Self::wrong_kind(name, "a list of numbers")),
+        }
+    }
+
+    /// A tensor attribute, if it is set.
+    ///
+    /// # Errors
+    /// When it is of another kind.
+    pub fn opt_tensor(&self, name: &str) -> Result<Option<crate::types::Const>, ImportError> {
+        match self.attr(name) {
+            None => Ok(None),
+            Some(AttrValue::Tensor(index)) => (self.attr_tensors)(*index)
+                .map(Some)
+                .ok_or_else(|| Self::wrong_kind(name, "a tensor with content")),
+            Some(_) => Err(Self::wrong_kind(name, "a tensor")),
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Constants that are written as nodes.
+
+use super::prelude::*;
+
+pub const SPELLINGS: &[Spelling] = &[Spelling::onnx("Constant", 1)];
+pub const U8_AS_I8: Option<&str> = None;
+
+pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
+    let one_of = "needs one of value, value_int, value_ints, value_float and value_floats";
+    let data = if let Some(data) = node.opt_tensor("value")? {
+        data
+    } else if node.has("value_int") {
+        Const::from_i64(&[], &[node.int("value_int", 0)?])
+    } else if let Some(values) = node.opt_ints("value_ints")? {
+        Const::from_i64(&[values.len()], &values)
+    } else if node.has("value_float") {
+        Const::from_f32(&[], &[node.float("value_float", 0.0)?])
+    } else if let Some(values) = node.opt_floats("value_floats")? {
+        Const::from_f32(&[values.len()], &values)
+    } else {
+        return Err(ImportError::unsupported(one_of));
+    };
+    one(b.constant(data, None))
+}

@@ -1,0 +1,159 @@
+//! The operators: one dossier a file.
+//!
+//! To add one, write its file and list it below: under `operators` when it is a node of the graph,
+//! under `compositions` when it only exists in foreign formats and is imported as other operators.
+
+pub mod prelude;
+
+use crate::attr::{Attr, Payload};
+use crate::builder::Builder;
+use crate::dim::Dim;
+use crate::error::{ImportError, LowerError, ShapeError};
+use crate::foreign_node::NodeView;
+use crate::ids::ValueId;
+use crate::op::{Io, Lowered, OpDef, Operands, Spelling, Tails};
+use crate::types::TensorType;
+
+/// What the importer needs of a dossier.
+#[derive(Clone, Copy, Debug)]
+pub struct Importer {
+    /// The foreign names.
+    pub spellings: &'static [Spelling],
+    /// See [`OpDef::import`].
+    pub import: fn(&NodeView<'_>, &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError>,
+    /// See [`OpDef::U8_AS_I8`].
+    pub u8_as_i8: Option<&'static str>,
+}
+
+macro_rules! registry {
+    (
+        operators { $($module:ident::$name:ident,)* }
+        compositions { $($composition:ident,)* }
+    ) => {
+        $(mod $module;)*
+        $(mod $composition;)*
+        $(pub use $module::$name;)*
+
+        /// An operator of the graph.
+        #[derive(Clone, Debug, PartialEq)]
+        #[allow(missing_docs)]
+        pub enum Op {
+            $($name($module::$name),)*
+        }
+
+        $(impl From<$module::$name> for Op {
+            fn from(op: $module::$name) -> Self {
+                Self::$name(op)
+            }
+        })*
+
+        impl Op {
+            /// See [`OpDef::NAME`].
+            pub fn name(&self) -> &'static str {
+                match self { $(Self::$name(_) => $module::$name::NAME,)* }
+            }
+
+            /// See [`OpDef::infer`].
+            ///
+            /// # Errors
+            /// When the inputs do not fit.
+            pub fn infer(&self, inputs: Operands<'_, '_>) -> Result<Vec<TensorType>, ShapeError> {
+                match self { $(Self::$name(op) => op.infer(inputs),)* }
+            }
+
+            /// See [`OpDef::known`].
+            pub fn known(&self, inputs: Operands<'_, '_>) -> Vec<Option<Vec<Dim>>> {
+                match self { $(Self::$name(op) => op.known(inputs),)* }
+            }
+
+            /// See [`OpDef::TAILS`].
+            pub fn tails(&self) -> Tails {
+                match self { $(Self::$name(_) => $module::$name::TAILS,)* }
+            }
+
+            /// See [`OpDef::lower`].
+            ///
+            /// # Errors
+            /// `NoKernel` where no kernel computes these types.
+            pub fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
+                match self { $(Self::$name(op) => op.lower(io),)* }
+            }
+
+            /// See [`OpDef::decompose`].
+            pub fn decompose(
+                &self,
+                b: &mut Builder<'_>,
+                inputs: &[Option<ValueId>],
+            ) -> Option<Result<Vec<ValueId>, ShapeError>> {
+                match self { $(Self::$name(op) => op.decompose(b, inputs),)* }
+            }
+
+            /// The fields by name, in the order of declaration.
+            pub fn attrs(&self) -> Vec<(&'static str, Attr)> {
+                match self { $(Self::$name(op) => op.attrs(),)* }
+            }
+
+            /// From name and fields.
+            ///
+            /// # Errors
+            /// With a sentence when the name is unknown or a field is wrong.
+            pub fn from_attrs(name: &str, attrs: &[(String, Attr)]) -> Result<Self, String> {
+                match name {
+                    $($module::$name::NAME => $module::$name::from_attrs(attrs).map(Self::$name),)*
+                    _ => Err(format!("there is no operator '{name}'")),
+                }
+            }
+
+            /// The names of all operators, sorted as listed.
+            pub const NAMES: &[&str] = &[$($module::$name::NAME,)*];
+        }
+
+        /// Every dossier that knows foreign names.
+        pub const IMPORTERS: &[Importer] = &[
+            $(Importer {
+                spellings: $module::$name::SPELLINGS,
+                import: $module::$name::import,
+                u8_as_i8: $module::$name::U8_AS_I8,
+            },)*
+            $(Importer {
+                spellings: $composition::SPELLINGS,
+                import: $composition::import,
+                u8_as_i8: $composition::U8_AS_I8,
+            },)*
+        ];
+    };
+}
+
+registry! {
+    operators {
+        clip::Clip,
+        requantize::Requantize,
+        reshape::Reshape,
+        softmax::Softmax,
+        transpose::Transpose,
+    }
+    compositions {
+        constant,
+        flatten,
+        identity,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_spelling_is_claimed_twice() {
+        let mut seen: Vec<&Spelling> = Vec::new();
+        for spelling in IMPORTERS.iter().flat_map(|importer| importer.spellings) {
+            let twin = seen.iter().find(|other| {
+                let same = (other.format, other.name, other.domain)
+                    == (spelling.format, spelling.name, spelling.domain);
+                same && other.since <= spelling.until && spelling.since <= other.until
+            });
+            assert!(twin.is_none(), "{spelling:?} is claimed twice");
+            seen.push(spelling);
+        }
+    }
+}

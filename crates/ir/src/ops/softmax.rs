@@ -1,0 +1,85 @@
+//! Softmax along one axis: `exp(beta * x) / sum(exp(beta * x))`.
+
+use embarca_kernels::softmax as kernel;
+
+use super::prelude::*;
+
+crate::payload! {
+    /// Softmax along one axis.
+    pub struct Softmax {
+        /// Counted from the front.
+        pub axis: usize,
+        /// Factor before the exponential.
+        pub beta: f32,
+    }
+}
+
+impl OpDef for Softmax {
+    const NAME: &'static str = "softmax";
+    const SPELLINGS: &'static [Spelling] = &[
+        Spelling::onnx("Softmax", 1),
+        Spelling::tflite("SOFTMAX"),
+        Spelling::caffe("Softmax"),
+    ];
+    const U8_AS_I8: Option<&'static str> =
+        Some("depends on differences to the maximum only, so an offset cancels");
+
+    fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
+        let x = node.input(0)?;
+        let rank = b.rank(x);
+        let (default, beta) = match node.format {
+            Format::Onnx => (if node.version < 13 { 1 } else { -1 }, 1.0),
+            Format::TfLite => (-1, node.float("beta", 1.0)?),
+            Format::Caffe => (1, 1.0),
+        };
+        if node.format == Format::Caffe {
+            node.ignore(&["engine"]);
+        }
+        let at = axis(node.int("axis", default)?, rank)?;
+        if node.format == Format::Onnx && node.version < 13 && at + 1 < rank {
+            // Before opset 13 all axes from `axis` on are one.
+            let dims = b.ty(x).dims.clone();
+            let (rows, columns) = (dim::product(&dims[..at]), dim::product(&dims[at..]));
+            let flat = b.reshape(x, vec![rows, columns])?;
+            let flat = b.op(Softmax { axis: 1, beta }, &[flat])?;
+            return one(b.reshape(flat, dims)?);
+        }
+        one(b.op(Softmax { axis: at, beta }, &[x])?)
+    }
+
+    fn infer(&self, inputs: Operands<'_, '_>) -> Result<Vec<TensorType>, ShapeError> {
+        axis(self.axis as i64, inputs.get(0)?.ty.rank())?;
+        same_as_input(inputs)
+    }
+
+    /// Along another axis than the last: transposed there and back.
+    fn decompose(
+        &self,
+        b: &mut Builder<'_>,
+        inputs: &[Option<ValueId>],
+    ) -> Option<Result<Vec<ValueId>, ShapeError>> {
+        let [Some(x)] = *inputs else { return None };
+        let last = b.rank(x).checked_sub(1)?;
+        if self.axis == last {
+            return None;
+        }
+        let mut perm: Vec<usize> = (0..=last).collect();
+        perm.swap(self.axis, last);
+        let beta = self.beta;
+        Some(b.transpose(x, &perm).and_then(|x| {
+            let y = b.op(Softmax { axis: last, beta }, &[x])?;
+            Ok(vec![b.transpose(y, &perm)?])
+        }))
+    }
+
+    fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
+        let x = io.input(0)?.ty;
+        if x.rank() != self.axis + 1 {
+            return Err(LowerError::no_kernel("softmax runs along the last axis"));
+        }
+        match x.dtype {
+            DType::F32 if self.beta == 1.0 => Ok(Lowered::plain(&kernel::F32, &NO_PARAMS, 1)),
+            other => Err(LowerError::no_kernel(format!("softmax of {other}"))),
+        }
+    }
+}
