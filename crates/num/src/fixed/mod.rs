@@ -1,6 +1,12 @@
 //! Fixed-point rescaling: the one definition of integer arithmetic in Embarca. No floats here.
 
+mod exp;
+
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+pub use exp::{
+    exp_negative, ln_q12_as_q5, logistic, one_over_one_plus, rescale_up, scaled_reciprocal, tanh,
+};
 
 /// A non-negative real factor, held as `multiplier * 2^(shift - 31)`.
 ///
@@ -33,7 +39,10 @@ impl Requant {
         if 0 < self.shift {
             doubling_high_mul(x.wrapping_shl(self.shift as u32), self.multiplier)
         } else {
-            round_shift(doubling_high_mul(x, self.multiplier), self.shift.wrapping_neg() as u32 & 31)
+            round_shift(
+                doubling_high_mul(x, self.multiplier),
+                self.shift.wrapping_neg() as u32 & 31,
+            )
         }
     }
 
@@ -45,6 +54,44 @@ impl Requant {
     /// The power of two, positive to the left.
     pub const fn shift(self) -> i32 {
         self.shift
+    }
+}
+
+/// A non-negative real factor for accumulators of 16-bit activations, held as
+/// `multiplier * 2^(shift - 15)` and rounded once, like TFLite's 64-bit `MultiplyByQuantizedMultiplier`.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+#[repr(C)]
+pub struct Requant16x8 {
+    multiplier: i32,
+    shift: i32,
+}
+
+impl Requant16x8 {
+    /// From the 31-bit factor that the host computes. `None` when its shift is above 7.
+    pub const fn new(factor: Requant) -> Option<Self> {
+        let multiplier = if factor.multiplier < 0x7fff_0000 {
+            (factor.multiplier + (1 << 15)) >> 16
+        } else {
+            0x7fff
+        };
+        let reduced = Self { multiplier, shift: factor.shift };
+        if reduced.is_valid() { Some(reduced) } else { None }
+    }
+
+    /// Whether the fields, which may have been read from a file, are what [`Requant16x8::new`]
+    /// yields.
+    pub const fn is_valid(self) -> bool {
+        0 <= self.multiplier && self.multiplier <= 0x7fff && -31 <= self.shift && self.shift <= 7
+    }
+
+    /// `x` times the factor, for `|x| < 2^47`. The value of an invalid factor is unspecified but
+    /// never a panic.
+    pub const fn apply(self, x: i64) -> i32 {
+        let by = 15i32.wrapping_sub(self.shift) as u32 & 63;
+        let half = 1i64 << (by.wrapping_sub(1) & 63);
+        (x.wrapping_mul(self.multiplier as i64).wrapping_add(half) >> by) as i32
     }
 }
 
