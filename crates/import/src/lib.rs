@@ -4,10 +4,25 @@
 //! [`ImportLimits`] grants, and refuses with a [`ReadError`] that names the place. It gives no
 //! operator a meaning: that is `embarca_ir`'s part.
 
+pub mod tflite;
 pub mod wire;
 
+mod calls;
 mod error;
 mod limits;
+mod narrow;
 
 pub use error::{Fault, ReadError, shown};
 pub use limits::ImportLimits;
+
+pub(crate) use calls::check_calls;
+
+use embarca_ir::foreign::Format;
+
+/// The format that `bytes` begin like. Caffe's two files are told by their names, not here.
+pub fn detect(bytes: &[u8]) -> Option<Format> {
+    if tflite::detect(bytes) {
+        return Some(Format::TfLite);
+    }
+    None
+}

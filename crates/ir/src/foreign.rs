@@ -86,7 +86,8 @@ pub struct ForeignTensor<'a> {
     /// Present on quantized tensors of formats that quantize tensors.
     pub quant: Option<ForeignQuant>,
     /// The content of a constant: little-endian elements of `dtype`, row-major, exactly as many
-    /// bytes as `dims` and `dtype` ask for.
+    /// bytes as `dims` and `dtype` ask for. Texts: their count, then as many offsets from the
+    /// start and one more for the end, all `i32`, then UTF-8 bytes.
     pub data: Option<Cow<'a, [u8]>>,
     /// State that a step reads and the next step finds changed.
     pub is_variable: bool,
@@ -126,6 +127,9 @@ pub struct ForeignGraph<'a> {
     pub inputs: Vec<usize>,
     /// What the caller gets.
     pub outputs: Vec<usize>,
+    /// Values of the calling graph that this one reads by name, as pairs (tensor of this graph,
+    /// tensor of the graph that holds the calling node).
+    pub captures: Vec<(usize, usize)>,
 }
 
 /// What a file says about reading its numbers, for people.

@@ -1,3 +1,7 @@
-//! The encodings under the model formats: borrowed readers that allocate nothing.
+//! The encodings under the model formats: borrowed readers.
 
+pub mod flatbuffer;
 pub mod protobuf;
+pub mod prototxt;
+
+pub(crate) mod zip;
