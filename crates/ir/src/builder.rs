@@ -7,7 +7,7 @@ use embarca_num::DType;
 use crate::dim::Dim;
 use crate::error::{ImportError, ShapeError};
 use crate::ids::{ConstId, GraphId, NodeId, ValueId};
-use crate::model::{Def, Graph, Model, Node, Value};
+use crate::model::{Def, Graph, Model, Node, Output, Value};
 use crate::op::{Operand, Operands};
 use crate::ops::{self, Op};
 use crate::types::{Const, Quant, TensorType};
@@ -55,9 +55,14 @@ impl<'m> Builder<'m> {
         id
     }
 
-    /// Makes a value a graph output.
-    pub fn output(&mut self, value: ValueId) {
-        self.graph_mut().outputs.push(value);
+    /// Makes a value a graph output under a name.
+    pub fn output(&mut self, value: ValueId, name: &str) {
+        self.graph_mut().outputs.push(Output { name: name.to_owned(), value });
+    }
+
+    /// The value of a new state, which the caller adds to the graph when its next value is known.
+    pub fn state(&mut self, name: &str, ty: TensorType, number: u32) -> ValueId {
+        self.push_value(Value { name: name.to_owned(), ty, def: Def::State(number), known: None })
     }
 
     /// The type of a value.

@@ -1,6 +1,7 @@
 //! The graph: types, operators, verifier, text form. Knows no files and no targets.
 
 pub mod attr;
+pub mod build;
 pub mod builder;
 pub mod dim;
 pub mod error;
@@ -17,7 +18,7 @@ pub use dim::Dim;
 pub use error::{Blame, ImportError, LowerError, ShapeError};
 pub use foreign_node::NodeView;
 pub use ids::{ConstId, GraphId, NodeId, SymbolId, ValueId};
-pub use model::{Def, Graph, Meta, Model, Node, State, Symbol, Value};
+pub use model::{Def, Graph, Meta, Model, Node, Output, State, Symbol, Value};
 pub use op::{Algorithm, Arg, Io, Lowered, OpDef, Operand, Operands, Spelling, Tail, Tails};
 pub use ops::Op;
 pub use types::{Const, Quant, TensorType};

@@ -73,6 +73,15 @@ pub struct State {
     pub next: ValueId,
 }
 
+/// What a graph yields to its caller.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    /// The author's name.
+    pub name: String,
+    /// The value; several outputs may share one.
+    pub value: ValueId,
+}
+
 /// Nodes in an order in which every value is written before it is read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Graph {
@@ -85,7 +94,7 @@ pub struct Graph {
     /// What the caller feeds.
     pub inputs: Vec<ValueId>,
     /// What the caller gets.
-    pub outputs: Vec<ValueId>,
+    pub outputs: Vec<Output>,
     /// What survives the run.
     pub states: Vec<State>,
 }
@@ -118,8 +127,8 @@ impl Graph {
     pub fn use_counts(&self) -> Vec<usize> {
         let mut counts = vec![0; self.values.len()];
         let reads = self.nodes.iter().flat_map(|node| node.inputs.iter().flatten());
-        let ends = self.outputs.iter().chain(self.states.iter().map(|state| &state.next));
-        for id in reads.chain(ends) {
+        let outputs = self.outputs.iter().map(|output| &output.value);
+        for id in reads.chain(outputs).chain(self.states.iter().map(|state| &state.next)) {
             counts[id.index()] += 1;
         }
         counts

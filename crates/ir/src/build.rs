@@ -1,0 +1,522 @@
+//! From a foreign model to a graph: asks the dossier of each foreign operator.
+//!
+//! A node that cannot be imported does not end the import: the values behind it are marked as
+//! missing and the rest is read on, so that a report lists every obstacle of a model.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use embarca_num::DType;
+
+use crate::builder::Builder;
+use crate::dim::Dim;
+use crate::error::ImportError;
+use crate::foreign::{ForeignDim, ForeignGraph, ForeignModel, ForeignNode};
+use crate::foreign::{ForeignQuant, ForeignTensor, Format};
+use crate::foreign_node::NodeView;
+use crate::ids::{GraphId, SymbolId, ValueId};
+use crate::model::{Meta, Model, State};
+use crate::ops::{self, IMPORTERS, Importer};
+use crate::types::{Const, Quant, TensorType};
+
+/// Obstacles beyond this number are counted, not kept.
+const MAX_OBSTACLES: usize = 1000;
+
+/// What to assume where a file leaves something open.
+#[derive(Clone, Debug, Default)]
+pub struct BuildOptions {
+    /// Dimensions for inputs, by name; they replace what the file says.
+    pub shapes: Vec<(String, Vec<u64>)>,
+}
+
+/// A node or an input that keeps a model from running.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    /// Where: `node 12 'conv1' (Conv)` or `input 'x'`.
+    pub place: String,
+    /// The foreign operator, empty for inputs.
+    pub op: String,
+    /// Why.
+    pub error: ImportError,
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.error)
+    }
+}
+
+/// Everything that keeps a model from running.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Obstacles {
+    /// In the order of the file.
+    pub list: Vec<Obstacle>,
+    /// How many more there are.
+    pub more: usize,
+}
+
+impl Obstacles {
+    fn push(&mut self, obstacle: Obstacle) {
+        if self.list.len() < MAX_OBSTACLES {
+            self.list.push(obstacle);
+        } else {
+            self.more += 1;
+        }
+    }
+}
+
+impl fmt::Display for Obstacles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, obstacle) in self.list.iter().enumerate() {
+            write!(f, "{}{obstacle}", if i == 0 { "" } else { "\n" })?;
+        }
+        if 0 < self.more {
+            write!(f, "\nand {} more", self.more)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Obstacles {}
+
+/// The graph of a foreign model.
+///
+/// # Errors
+/// All obstacles, in the order of the file.
+pub fn build(foreign: &ForeignModel<'_>, options: &BuildOptions) -> Result<Model, Obstacles> {
+    let mut model = Model::new("main");
+    model.meta = Meta {
+        format: foreign.format.name().to_owned(),
+        description: foreign.meta.description.clone(),
+        producer: foreign.meta.producer.clone(),
+        labels: foreign.meta.labels.clone(),
+        mean: foreign.meta.mean.clone(),
+        std: foreign.meta.std.clone(),
+    };
+    let mut obstacles = Obstacles::default();
+    if let Some(graph) = foreign.graphs.first() {
+        model.graphs[0].name.clone_from(&graph.name);
+        let mut importer = GraphImporter {
+            format: foreign.format,
+            foreign: graph,
+            options,
+            b: Builder::new(&mut model, GraphId(0)),
+            values: vec![Slot::Unset; graph.tensors.len()],
+            states: Vec::new(),
+            obstacles: &mut obstacles,
+        };
+        importer.run();
+    } else {
+        let error = ImportError::malformed("the file holds no graph");
+        obstacles.push(Obstacle { place: "model".into(), op: String::new(), error });
+    }
+    if obstacles.list.is_empty() { Ok(model) } else { Err(obstacles) }
+}
+
+/// What is known of a foreign tensor so far.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Slot {
+    Unset,
+    Value(ValueId),
+    /// Behind an obstacle that has been reported.
+    Missing,
+}
+
+struct GraphImporter<'a, 'm> {
+    format: Format,
+    foreign: &'a ForeignGraph<'a>,
+    options: &'a BuildOptions,
+    b: Builder<'m>,
+    values: Vec<Slot>,
+    states: Vec<(usize, State)>,
+    obstacles: &'a mut Obstacles,
+}
+
+impl GraphImporter<'_, '_> {
+    fn run(&mut self) {
+        for &index in &self.foreign.inputs {
+            self.input(index);
+        }
+        for index in 0..self.foreign.tensors.len() {
+            if self.foreign.tensors[index].is_variable {
+                self.state(index);
+            }
+        }
+        for index in 0..self.foreign.nodes.len() {
+            self.node(index);
+        }
+        for index in self.foreign.outputs.clone() {
+            self.output(index);
+        }
+        for (index, mut state) in std::mem::take(&mut self.states) {
+            if let Slot::Value(next) = self.values[index] {
+                state.next = next;
+                let graph = self.b.graph;
+                self.b.model.graphs[graph.index()].states.push(state);
+            }
+        }
+    }
+
+    fn refuse(&mut self, place: String, op: &str, error: ImportError) {
+        self.obstacles.push(Obstacle { place, op: op.to_owned(), error });
+    }
+
+    fn input(&mut self, index: usize) {
+        let Some(tensor) = self.foreign.tensors.get(index) else { return };
+        let place = format!("input '{}'", tensor.name);
+        let ty = match self.input_type(tensor) {
+            Ok(ty) => ty,
+            Err(error) => {
+                self.values[index] = Slot::Missing;
+                return self.refuse(place, "", error);
+            }
+        };
+        let value = self.b.input(&tensor.name, ty.clone());
+        let value = match self.rewritten(&ty) {
+            Some(signed) => self.convert(value, &signed),
+            None => Ok(value),
+        };
+        self.values[index] = match value {
+            Ok(value) => Slot::Value(value),
+            Err(error) => {
+                self.refuse(place, "", error);
+                Slot::Missing
+            }
+        };
+    }
+
+    fn input_type(&mut self, tensor: &ForeignTensor<'_>) -> Result<TensorType, ImportError> {
+        let dtype = tensor.dtype.ok_or_else(|| {
+            ImportError::unsupported("is not a tensor (a sequence, an optional or a map)")
+        })?;
+        let given = self.options.shapes.iter().find(|(name, _)| *name == tensor.name);
+        let dims = match (given, &tensor.dims) {
+            (Some((_, dims)), declared) => {
+                let rank = declared.as_ref().map_or(dims.len(), Vec::len);
+                if rank != dims.len() {
+                    let message = format!("has {rank} dimensions, but {} are given", dims.len());
+                    return Err(ImportError::malformed(message));
+                }
+                dims.iter().map(|&dim| ForeignDim::Known(dim)).collect()
+            }
+            (None, Some(dims)) => dims.clone(),
+            (None, None) => {
+                return Err(ImportError::unsupported("has no declared shape")
+                    .hint(format!("give it with --shapes {}:1x3x224x224", tensor.name)));
+            }
+        };
+        let mut resolved = Vec::with_capacity(dims.len());
+        for (axis, dim) in dims.iter().enumerate() {
+            resolved.push(match dim {
+                ForeignDim::Known(dim) => Dim::Known(i64::try_from(*dim).unwrap_or(i64::MAX)),
+                ForeignDim::Named(name) => Dim::symbol(self.symbol(name)),
+                ForeignDim::Unknown => Dim::symbol(self.symbol(&format!("{}_{axis}", tensor.name))),
+            });
+        }
+        let quant = quant(tensor.quant.as_ref(), resolved.len());
+        Ok(TensorType::new(dtype, resolved).with_quant(quant))
+    }
+
+    /// A symbol whose name the text form can write without quotes.
+    fn symbol(&mut self, name: &str) -> SymbolId {
+        let mut clean: String =
+            name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+        if !clean.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
+            clean.insert(0, '_');
+        }
+        self.b.model.symbol(&clean)
+    }
+
+    /// The `i8` twin of a quantized `u8` type of a TFLite model.
+    fn rewritten(&self, ty: &TensorType) -> Option<TensorType> {
+        if self.format != Format::TfLite || ty.dtype != DType::U8 {
+            return None;
+        }
+        let mut quant = ty.quant.clone()?;
+        for zero in &mut quant.zero_points {
+            *zero = zero.saturating_sub(128);
+        }
+        Some(TensorType { dtype: DType::I8, dims: ty.dims.clone(), quant: Some(quant) })
+    }
+
+    /// `value` stored as `to` says; the real numbers stay.
+    fn convert(&mut self, value: ValueId, to: &TensorType) -> Result<ValueId, ImportError> {
+        let op = ops::Requantize { to: to.dtype, rule: "tflite".to_owned() };
+        let result = self.b.op(op, &[value])?;
+        self.b.set_quant(result, to.quant.clone());
+        Ok(result)
+    }
+
+    fn state(&mut self, index: usize) {
+        let tensor = &self.foreign.tensors[index];
+        let place = format!("variable '{}'", tensor.name);
+        let result = self.input_type(tensor).and_then(|ty| {
+            let ty = self.rewritten(&ty).unwrap_or(ty);
+            let dims = ty.known_dims().ok_or_else(|| {
+                ImportError::unsupported("has a size that depends on the input")
+            })?;
+            // A fresh variable holds the number zero, whatever its zero point.
+            let zero = ty.quant.as_ref().and_then(Quant::single).map_or(0, |(_, zero)| zero);
+            let fill = if ty.dtype.size() == 1 { zero as u8 } else { 0 };
+            let len = dims.iter().try_fold(ty.dtype.size(), |len, &dim| len.checked_mul(dim));
+            let len = len.filter(|&len| len <= 1 << 28);
+            let len = len.ok_or_else(|| ImportError::unsupported("is larger than 256 MiB"))?;
+            Const::new(ty.dtype, dims, vec![fill; len])
+                .map(|initial| (ty, initial))
+                .ok_or_else(|| ImportError::unsupported("has elements without a size"))
+        });
+        match result {
+            Ok((ty, initial)) => {
+                let number = self.states.len() as u32;
+                let value = self.b.state(&tensor.name, ty, number);
+                self.b.model.consts.push(initial);
+                let initial = crate::ids::ConstId::new(self.b.model.consts.len() - 1);
+                let name = tensor.name.clone();
+                self.states.push((index, State { name, initial, value, next: value }));
+                self.values[index] = Slot::Value(value);
+            }
+            Err(error) => {
+                self.values[index] = Slot::Missing;
+                self.refuse(place, "", error);
+            }
+        }
+    }
+
+    /// The value of a foreign tensor; constants are made at their first use.
+    fn value(&mut self, index: usize) -> Result<Option<ValueId>, ImportError> {
+        match self.values.get(index) {
+            Some(Slot::Value(value)) => return Ok(Some(*value)),
+            Some(Slot::Missing) => return Ok(None),
+            Some(Slot::Unset) => {}
+            None => return Err(ImportError::malformed("a tensor's number is out of range")),
+        }
+        let tensor = &self.foreign.tensors[index];
+        let unwritten = || {
+            ImportError::malformed(format!("'{}' is read before anything writes it", tensor.name))
+        };
+        let data = constant(tensor)?.ok_or_else(unwritten)?;
+        let ty = data.ty().with_quant(quant(tensor.quant.as_ref(), data.dims.len()));
+        let value = match self.rewritten(&ty) {
+            Some(signed) => {
+                let bytes: Vec<u8> = data.data.iter().map(|byte| byte ^ 0x80).collect();
+                let data = Const { dtype: DType::I8, dims: data.dims, data: bytes.into() };
+                self.b.named_constant(&tensor.name, data, signed.quant)
+            }
+            None => self.b.named_constant(&tensor.name, data, ty.quant),
+        };
+        self.values[index] = Slot::Value(value);
+        Ok(Some(value))
+    }
+
+    fn node(&mut self, index: usize) {
+        let foreign = self.foreign;
+        let node = &foreign.nodes[index];
+        let result = self.import(node);
+        if let Ok(Some(values)) = &result {
+            for (&output, &value) in node.outputs.iter().zip(values) {
+                if let Some(slot) = output.and_then(|output| self.values.get_mut(output)) {
+                    *slot = Slot::Value(value);
+                }
+            }
+            return;
+        }
+        for &output in node.outputs.iter().flatten() {
+            if let Some(slot) = self.values.get_mut(output) {
+                *slot = Slot::Missing;
+            }
+        }
+        if let Err(error) = result {
+            let name = if node.name.is_empty() { String::new() } else { format!(" '{}'", node.name) };
+            self.refuse(format!("node {index}{name} ({})", node.op), &node.op, error);
+        }
+    }
+
+    /// The outputs' values, or `None` behind an obstacle that has been reported.
+    fn import(&mut self, node: &ForeignNode) -> Result<Option<Vec<ValueId>>, ImportError> {
+        let importer = find_importer(self.format, node)?;
+        let mut inputs = Vec::with_capacity(node.inputs.len());
+        let mut was_u8 = false;
+        for &input in &node.inputs {
+            let Some(input) = input else {
+                inputs.push(None);
+                continue;
+            };
+            let Some(mut value) = self.value(input)? else { return Ok(None) };
+            let declared = self.foreign.tensors.get(input).and_then(|tensor| tensor.dtype);
+            let ty = self.b.ty(value);
+            if declared == Some(DType::U8) && ty.dtype == DType::I8 {
+                was_u8 = true;
+                if importer.u8_as_i8.is_none() {
+                    let unsigned = unsigned(ty);
+                    value = self.convert(value, &unsigned)?;
+                }
+            }
+            inputs.push(Some(value));
+        }
+        let mut blobs = Vec::with_capacity(node.blobs.len());
+        for &blob in &node.blobs {
+            let Some(value) = self.value(blob)? else { return Ok(None) };
+            blobs.push(value);
+        }
+        let output_types = node.outputs.iter().map(|output| self.declared(*output)).collect();
+        let foreign = self.foreign;
+        let attr_tensors = |index: usize| constant(foreign.tensors.get(index)?).ok().flatten();
+        let view = NodeView {
+            format: self.format,
+            op: &node.op,
+            version: node.version,
+            name: &node.name,
+            inputs,
+            blobs,
+            n_outputs: node.outputs.len(),
+            output_types,
+            was_u8,
+            attrs: &node.attrs,
+            read: RefCell::new(vec![false; node.attrs.len()]),
+            attr_tensors: &attr_tensors,
+        };
+        self.b.node_name.clone_from(&node.name);
+        let mut values = (importer.import)(&view, &mut self.b)?;
+        if let [first, ..] = view.unread().as_slice() {
+            return Err(ImportError::unsupported("is not honoured").attribute(*first));
+        }
+        if values.len() < node.outputs.iter().rposition(Option::is_some).map_or(0, |at| at + 1) {
+            let message = format!("only {} outputs are computed", values.len());
+            return Err(ImportError::unsupported(message));
+        }
+        for (&output, value) in node.outputs.iter().zip(&mut values) {
+            let Some(output) = output else { continue };
+            self.settle(output, value)?;
+        }
+        Ok(Some(values))
+    }
+
+    /// The type that the file declares for an output, with `u8` data of TFLite models as `i8`.
+    fn declared(&mut self, output: Option<usize>) -> Option<TensorType> {
+        let tensor = self.foreign.tensors.get(output?)?;
+        if self.format != Format::TfLite {
+            return None;
+        }
+        let dims = tensor.dims.as_deref().unwrap_or_default().iter().map(|dim| match dim {
+            ForeignDim::Known(dim) => Dim::Known(i64::try_from(*dim).unwrap_or(i64::MAX)),
+            _ => Dim::unknown(),
+        });
+        let dims: Vec<Dim> = dims.collect();
+        let quant = quant(tensor.quant.as_ref(), dims.len());
+        let ty = TensorType::new(tensor.dtype?, dims).with_quant(quant);
+        Some(self.rewritten(&ty).unwrap_or(ty))
+    }
+
+    /// Brings a node's result to the type that the file declares for it, and names it.
+    fn settle(&mut self, output: usize, value: &mut ValueId) -> Result<(), ImportError> {
+        let Some(tensor) = self.foreign.tensors.get(output) else { return Ok(()) };
+        if let Some(declared) = self.declared(Some(output)) {
+            let ty = self.b.ty(*value);
+            if ty.dtype == DType::U8 && declared.dtype == DType::I8 {
+                self.b.set_quant(*value, tensor.quant.as_ref().and_then(|q| quant(Some(q), 8)));
+                *value = self.convert(*value, &declared)?;
+            } else if ty.dtype != declared.dtype {
+                let message = format!("yields {} where the file says {}", ty.dtype, declared.dtype);
+                return Err(ImportError::malformed(message));
+            } else if ty.quant.is_none() && declared.quant.is_some() {
+                self.b.set_quant(*value, declared.quant);
+            }
+        }
+        if self.b.graph().value(*value).name.is_empty() {
+            self.b.set_name(*value, &tensor.name);
+        }
+        Ok(())
+    }
+
+    fn output(&mut self, index: usize) {
+        let name = self.foreign.tensors.get(index).map_or("", |tensor| &tensor.name).to_owned();
+        let result = self.value(index).and_then(|value| {
+            let Some(value) = value else { return Ok(None) };
+            let declared = self.foreign.tensors.get(index).and_then(|tensor| tensor.dtype);
+            let ty = self.b.ty(value);
+            if declared == Some(DType::U8) && ty.dtype == DType::I8 {
+                let unsigned = unsigned(ty);
+                return self.convert(value, &unsigned).map(Some);
+            }
+            Ok(Some(value))
+        });
+        match result {
+            Ok(Some(value)) => {
+                if self.b.graph().value(value).name.is_empty() {
+                    self.b.set_name(value, &name);
+                }
+                self.b.output(value, &name);
+            }
+            Ok(None) => {}
+            Err(error) => self.refuse(format!("output '{name}'"), "", error),
+        }
+    }
+}
+
+/// The `u8` twin of an `i8` type.
+fn unsigned(ty: &TensorType) -> TensorType {
+    let mut quant = ty.quant.clone();
+    if let Some(quant) = &mut quant {
+        for zero in &mut quant.zero_points {
+            *zero = zero.saturating_add(128);
+        }
+    }
+    TensorType { dtype: DType::U8, dims: ty.dims.clone(), quant }
+}
+
+fn quant(foreign: Option<&ForeignQuant>, rank: usize) -> Option<Quant> {
+    let foreign = foreign?;
+    let bounded = |zero: &i64| (*zero).clamp(i32::MIN.into(), i32::MAX.into()) as i32;
+    Some(Quant {
+        scales: foreign.scales.clone(),
+        zero_points: foreign.zero_points.iter().map(bounded).collect(),
+        axis: (foreign.scales.len() != 1).then_some(foreign.axis.min(rank.saturating_sub(1))),
+    })
+}
+
+fn constant(tensor: &ForeignTensor<'_>) -> Result<Option<Const>, ImportError> {
+    let (Some(data), Some(dtype), Some(dims)) = (&tensor.data, tensor.dtype, &tensor.dims) else {
+        return Ok(None);
+    };
+    let known = dims.iter().map(|dim| match dim {
+        ForeignDim::Known(dim) => usize::try_from(*dim).ok(),
+        _ => None,
+    });
+    let wrong = || {
+        ImportError::malformed(format!("constant '{}' has another size than its shape", tensor.name))
+    };
+    let dims = known.collect::<Option<Vec<usize>>>().ok_or_else(wrong)?;
+    Const::new(dtype, dims, &**data).map(Some).ok_or_else(wrong)
+}
+
+fn find_importer(format: Format, node: &ForeignNode) -> Result<&'static Importer, ImportError> {
+    let mut other_versions = None;
+    for importer in IMPORTERS {
+        for spelling in importer.spellings {
+            if spelling.format != format
+                || spelling.name != node.op
+                || spelling.domain != node.domain
+            {
+                continue;
+            }
+            if (spelling.since..=spelling.until).contains(&node.version) {
+                return Ok(importer);
+            }
+            other_versions = Some(spelling);
+        }
+    }
+    if let Some(spelling) = other_versions {
+        let message = format!(
+            "{} version {} is not supported; versions {} to {} are",
+            node.op,
+            node.version,
+            spelling.since,
+            if spelling.until == u32::MAX { "the newest".to_owned() } else { spelling.until.to_string() }
+        );
+        return Err(ImportError::unsupported(message));
+    }
+    let domain = if node.domain.is_empty() { String::new() } else { format!("{}.", node.domain) };
+    let message = format!("operator {domain}{} is not supported yet", node.op);
+    Err(ImportError::unsupported(message)
+        .hint("see CONTRIBUTING.md, \"Add an operator\", or export the model without it"))
+}
