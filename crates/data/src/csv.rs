@@ -1,0 +1,311 @@
+//! Tables of numbers as text: CSV and its relatives.
+
+use crate::{Array, DataError, DataLimits, Result};
+
+/// A table of finite numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    /// The names of the columns, when the first line holds names.
+    pub header: Option<Vec<String>>,
+    /// Numbers in a row.
+    pub columns: usize,
+    /// The numbers, row by row.
+    pub values: Vec<f64>,
+}
+
+impl Table {
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.values.len() / self.columns.max(1)
+    }
+
+    /// The numbers of one row.
+    pub fn row(&self, row: usize) -> Option<&[f64]> {
+        let start = row.checked_mul(self.columns)?;
+        self.values.get(start..start.checked_add(self.columns)?)
+    }
+
+    /// The table as an array `[rows, columns]` of f32, rounded to nearest.
+    ///
+    /// # Errors
+    /// The fields contradict each other.
+    pub fn to_array(&self) -> Result<Array> {
+        let values: Vec<f32> = self.values.iter().map(|&x| x as f32).collect();
+        Array::from_slice(&[self.rows(), self.columns], &values)
+    }
+}
+
+/// What separates cells.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Delimiter {
+    Char(char),
+    /// One or more blanks or tabs.
+    Blanks,
+    /// Nothing: one cell per line.
+    None,
+}
+
+/// In the order in which they are tried.
+const DELIMITERS: [Delimiter; 4] =
+    [Delimiter::Char('\t'), Delimiter::Char(';'), Delimiter::Char(','), Delimiter::Blanks];
+
+/// What other programs write for a value they do not have.
+const MISSING: [&str; 9] = ["", "na", "n/a", "nan", "null", "none", "nil", "?", "-"];
+
+/// Reads a table.
+///
+/// The delimiter (tab, semicolon, comma or blanks) is the first that splits the first two lines
+/// into as many cells. The first line is a header when none of its cells is a number. Cells may
+/// stand in double quotes, with `""` for a quote. Blank lines and lines that start with `#` are
+/// skipped. A decimal point is a point.
+///
+/// # Errors
+/// Naming line and column: a row of another length, a missing value, a cell that is not a finite
+/// number, a quote that does not end. Also text that is not UTF-8, and a table without numbers.
+pub fn read(bytes: &[u8], limits: &DataLimits) -> Result<Table> {
+    limits.bytes(bytes.len() as u64)?;
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let line = bytes.iter().take(error.valid_up_to()).filter(|&&b| b == b'\n').count() + 1;
+        DataError::malformed("the table is not UTF-8 text; save it as UTF-8")
+            .at(format_args!("line {line}"))
+    })?;
+    let delimiter = detect(text)?;
+
+    let mut table = Table { header: None, columns: 0, values: Vec::new() };
+    let mut records = Records { text, line: 1, delimiter };
+    let mut first = true;
+    while let Some(record) = records.next()? {
+        let Record { line, cells } = record;
+        let at = |column: usize| format!("line {line}, column {}", column + 1);
+        if first {
+            first = false;
+            table.columns = cells.len();
+            let named = cells.iter().any(|cell| !cell.trim().is_empty());
+            if named && cells.iter().all(|cell| cell.trim().parse::<f64>().is_err()) {
+                let names = cells.iter().map(|cell| cell.trim().to_owned());
+                table.header = Some(names.collect());
+                continue;
+            }
+        }
+        if cells.len() != table.columns {
+            return Err(DataError::malformed(format!(
+                "{} cells where the first line has {}",
+                cells.len(),
+                table.columns
+            ))
+            .at(format_args!("line {line}")));
+        }
+        limits.elements((table.values.len() + cells.len()) as u64)?;
+        for (column, cell) in cells.iter().enumerate() {
+            table.values.push(number(cell.trim()).map_err(|error| error.at(at(column)))?);
+        }
+    }
+    if table.values.is_empty() {
+        return Err(DataError::malformed("the table has no numbers"));
+    }
+    Ok(table)
+}
+
+fn number(cell: &str) -> Result<f64> {
+    if MISSING.iter().any(|missing| cell.eq_ignore_ascii_case(missing)) {
+        return Err(DataError::malformed(if cell.is_empty() {
+            "the value is missing; fill it in or remove the row".into()
+        } else {
+            format!("the value is missing (\"{cell}\"); fill it in or remove the row")
+        }));
+    }
+    match cell.parse::<f64>() {
+        Ok(value) if value.is_finite() => Ok(value),
+        Ok(_) => Err(DataError::malformed(format!("\"{cell}\" is not a finite number"))),
+        Err(_) if cell.replacen(',', ".", 1).parse::<f64>().is_ok() => Err(DataError::malformed(
+            format!("\"{cell}\" has a decimal comma; write {}", cell.replacen(',', ".", 1)),
+        )),
+        Err(_) => Err(DataError::malformed(format!(
+            "\"{}\" is not a number; remove the column or encode it as numbers",
+            cell.chars().take(40).collect::<String>()
+        ))),
+    }
+}
+
+fn detect(text: &str) -> Result<Delimiter> {
+    let split = |delimiter| -> Result<(Vec<String>, Option<usize>)> {
+        let mut records = Records { text, line: 1, delimiter };
+        let first = records.next()?.map_or_else(Vec::new, |record| record.cells);
+        Ok((first, records.next()?.map(|record| record.cells.len())))
+    };
+    let mut fallback = Delimiter::None;
+    for delimiter in DELIMITERS {
+        let (first, second) = split(delimiter)?;
+        if first.len() < 2 {
+            continue;
+        }
+        if second.is_none_or(|len| len == first.len()) {
+            return Ok(delimiter);
+        }
+        // Blanks in a single name are no delimiter; in a line of numbers they are.
+        let numbers = first.iter().all(|cell| cell.trim().parse::<f64>().is_ok());
+        if fallback == Delimiter::None && (delimiter != Delimiter::Blanks || numbers) {
+            fallback = delimiter;
+        }
+    }
+    Ok(fallback)
+}
+
+struct Record {
+    /// Where it starts, from 1.
+    line: usize,
+    cells: Vec<String>,
+}
+
+/// Splits text into records; a quoted cell may span lines.
+struct Records<'a> {
+    text: &'a str,
+    line: usize,
+    delimiter: Delimiter,
+}
+
+impl Records<'_> {
+    fn next(&mut self) -> Result<Option<Record>> {
+        loop {
+            if self.text.is_empty() {
+                return Ok(None);
+            }
+            let (head, rest) = self.text.split_once('\n').unwrap_or((self.text, ""));
+            let head = head.trim();
+            if !head.is_empty() && !head.starts_with('#') {
+                return self.record().map(Some);
+            }
+            self.text = rest;
+            self.line += 1;
+        }
+    }
+
+    fn record(&mut self) -> Result<Record> {
+        let start = self.line;
+        let mut cells = Vec::new();
+        let mut cell = String::new();
+        let mut chars = self.text.char_indices().peekable();
+        let mut quoted = false;
+        let mut end = self.text.len();
+        while let Some((at, c)) = chars.next() {
+            if quoted {
+                match c {
+                    '"' if chars.next_if(|&(_, next)| next == '"').is_some() => cell.push('"'),
+                    '"' => quoted = false,
+                    _ => {
+                        self.line += usize::from(c == '\n');
+                        cell.push(c);
+                    }
+                }
+                continue;
+            }
+            let separates = match self.delimiter {
+                Delimiter::Char(delimiter) => c == delimiter,
+                Delimiter::Blanks => matches!(c, ' ' | '\t'),
+                Delimiter::None => false,
+            };
+            if c == '\n' {
+                end = at + 1;
+                break;
+            } else if separates && self.delimiter == Delimiter::Blanks {
+                // A run of blanks ends one cell, and before the first there is none.
+                if !cell.is_empty() {
+                    cells.push(std::mem::take(&mut cell));
+                }
+            } else if separates {
+                cells.push(std::mem::take(&mut cell));
+            } else if c == '"' && cell.trim().is_empty() {
+                cell.clear();
+                quoted = true;
+            } else {
+                cell.push(c);
+            }
+        }
+        if quoted {
+            return Err(DataError::malformed("a quote that does not end")
+                .at(format_args!("line {start}, column {}", cells.len() + 1)));
+        }
+        if self.delimiter != Delimiter::Blanks || !cell.trim().is_empty() {
+            cells.push(cell);
+        }
+        self.text = self.text.get(end..).unwrap_or("");
+        self.line += 1;
+        Ok(Record { line: start, cells })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(text: &str) -> Table {
+        read(text.as_bytes(), &DataLimits::default()).unwrap()
+    }
+
+    #[test]
+    fn dialects() {
+        let values = [1.5, -2.0, 3e3, 0.25];
+        for (text, header) in [
+            ("1.5,-2\n3e3,.25\n", None),
+            ("\u{feff}1.5,-2\r\n3e3,.25", None),
+            ("1.5;-2\n\n3e3;.25\n\n", None),
+            ("1.5\t-2\n3e3\t.25\n", None),
+            ("  1.5   -2\n3e3 \t .25  \n", None),
+            ("# made by hand\n1.5, -2\n# in between\n3e3, +.25\n", None),
+            ("\"1.5\",\"-2\"\n\"3e3\",\"0.25\"\n", None),
+            ("a,b\n1.5,-2\n3e3,.25\n", Some(["a", "b"])),
+            (",b c\n1.5,-2\n3e3,.25\n", Some(["", "b c"])),
+            (
+                "\"x, \"\"y\"\"\";\"two\nlines\"\n1.5;-2\n3e3;.25\n",
+                Some(["x, \"y\"", "two\nlines"]),
+            ),
+        ] {
+            let table = table(text);
+            assert_eq!(table.values, values, "{text:?}");
+            assert_eq!((table.columns, table.rows()), (2, 2), "{text:?}");
+            assert_eq!(table.header, header.map(|names| names.map(String::from).to_vec()));
+            assert_eq!(table.row(1), Some(&values[2..]));
+            assert_eq!(table.row(2), None);
+        }
+    }
+
+    #[test]
+    fn single_columns_and_rows() {
+        assert_eq!(table("sepal length\n5\n6\n").values, [5.0, 6.0]);
+        assert_eq!(table("5\n6").columns, 1);
+        assert_eq!(table("5 6").columns, 2);
+        assert_eq!(table("1,2,3").to_array().unwrap().dims, [1, 3]);
+    }
+
+    #[test]
+    fn refusals_name_the_place() {
+        for (text, message) in [
+            ("1,2\n3\n", "line 2: 1 cells where the first line has 2"),
+            ("1 2\n3\n", "line 2: 1 cells where the first line has 2"),
+            ("a,b\n#\n1,2\n3,4,5\n", "line 4: 3 cells where the first line has 2"),
+            ("1,2\n3,\n", "line 2, column 2: the value is missing; fill it in or remove the row"),
+            (
+                "1,2\n3,NaN\n",
+                "line 2, column 2: the value is missing (\"NaN\"); fill it in or remove the row",
+            ),
+            ("1,2\n-inf,4\n", "line 2, column 1: \"-inf\" is not a finite number"),
+            ("1;2\n3;4,5\n", "line 2, column 2: \"4,5\" has a decimal comma; write 4.5"),
+            (
+                "1,red\n2,blue\n",
+                "line 1, column 2: \"red\" is not a number; remove the column or encode it as \
+                 numbers",
+            ),
+            ("1,\"2\n3,4\n", "line 1, column 2: a quote that does not end"),
+            ("a,b\n", "the table has no numbers"),
+            ("# nothing\n\n", "the table has no numbers"),
+        ] {
+            let error = read(text.as_bytes(), &DataLimits::default()).unwrap_err();
+            assert_eq!(error.to_string(), message, "{text:?}");
+        }
+        let message = read(b"1\n\xff\n", &DataLimits::default()).unwrap_err().to_string();
+        assert_eq!(message, "line 2: the table is not UTF-8 text; save it as UTF-8");
+        let limits = DataLimits { max_elements: 3, ..DataLimits::default() };
+        assert!(read(b"1,2\n3,4\n", &limits).is_err());
+    }
+}
