@@ -9,6 +9,7 @@ use crate::error::{ImportError, LowerError, ShapeError};
 use crate::foreign::Format;
 use crate::foreign_node::NodeView;
 use crate::ids::ValueId;
+use crate::ops::Op;
 use crate::types::{Const, TensorType};
 
 /// What an operator knows of an input: its type and, where it is known, its content.
@@ -262,6 +263,14 @@ pub trait OpDef: Payload + Clone + Debug + PartialEq {
         inputs: &[Option<ValueId>],
     ) -> Option<Result<Vec<ValueId>, ShapeError>> {
         let _ = (b, inputs);
+        None
+    }
+
+    /// How it commutes with a transpose: when every input that is not constant is `transpose(x,
+    /// perm)`, the result is `transpose(op(x...), perm_out)` with what this yields, each output
+    /// alike. Constants of lower rank are broadcast from the back first. `None` where it does not.
+    fn sink(&self, perm: &[usize]) -> Option<(Op, Vec<usize>)> {
+        let _ = perm;
         None
     }
 

@@ -18,4 +18,8 @@ impl OpDef for Clip {
     fn infer(&self, inputs: Operands<'_, '_>) -> Result<Vec<TensorType>, ShapeError> {
         same_as_input(inputs)
     }
+
+    fn sink(&self, perm: &[usize]) -> Option<(Op, Vec<usize>)> {
+        sink_elementwise(self.clone(), perm)
+    }
 }

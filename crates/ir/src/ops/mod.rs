@@ -79,6 +79,11 @@ macro_rules! registry {
                 match self { $(Self::$name(op) => op.lower(io),)* }
             }
 
+            /// See [`OpDef::sink`].
+            pub fn sink(&self, perm: &[usize]) -> Option<(Self, Vec<usize>)> {
+                match self { $(Self::$name(op) => op.sink(perm),)* }
+            }
+
             /// See [`OpDef::decompose`].
             pub fn decompose(
                 &self,

@@ -11,12 +11,18 @@ pub use crate::ids::ValueId;
 pub use crate::op::{
     Algorithm, Arg, Io, Lowered, NO_PARAMS, OpDef, Operand, Operands, Spelling, Tail, Tails,
 };
+pub use crate::ops::Op;
 pub use crate::types::{Const, Quant, TensorType};
 
 /// The type of input 0, quantization left to whoever makes the node.
 pub fn same_as_input(inputs: Operands<'_, '_>) -> Result<Vec<TensorType>, ShapeError> {
     let x = inputs.get(0)?.ty;
     Ok(vec![TensorType::new(x.dtype, x.dims.iter().cloned())])
+}
+
+/// [`OpDef::sink`] of an element-wise operator: it is the same on permuted axes.
+pub fn sink_elementwise(op: impl Into<Op>, perm: &[usize]) -> Option<(Op, Vec<usize>)> {
+    Some((op.into(), perm.to_vec()))
 }
 
 /// The only output of a node.

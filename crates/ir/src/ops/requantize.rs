@@ -21,4 +21,8 @@ impl OpDef for Requantize {
         let x = inputs.get(0)?.ty;
         Ok(vec![TensorType::new(self.to, x.dims.iter().cloned())])
     }
+
+    fn sink(&self, perm: &[usize]) -> Option<(Op, Vec<usize>)> {
+        sink_elementwise(self.clone(), perm)
+    }
 }

@@ -72,6 +72,11 @@ impl OpDef for Softmax {
         }))
     }
 
+    fn sink(&self, perm: &[usize]) -> Option<(Op, Vec<usize>)> {
+        let axis = *perm.get(self.axis)?;
+        Some((Softmax { axis, beta: self.beta }.into(), perm.to_vec()))
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         let x = io.input(0)?.ty;
         if x.rank() != self.axis + 1 {

@@ -1,0 +1,167 @@
+//! Constant folding, common subexpressions, and decomposition of what has no kernel.
+
+use std::collections::HashMap;
+
+use embarca_ir::{
+    Builder, Def, Io, LowerError, Model, Operand, Operands, ShapeError, Tail, TensorType,
+    ValueId,
+};
+
+use crate::eval::eval_constant_node;
+use crate::rewrite::{Site, Verdict, rewrite};
+
+/// Results larger than this are not folded unless they are no larger than their inputs together.
+const MAX_GROWTH: usize = 1 << 16;
+
+/// Computes nodes whose inputs are all constants.
+///
+/// # Errors
+/// Only through a defect.
+pub fn fold_constants(model: Model) -> Result<(Model, bool), ShapeError> {
+    rewrite(model, &mut |b, site| {
+        let constant = site.inputs.iter().flatten().all(|&id| b.const_of(id).is_some());
+        if !constant || site.inputs.iter().flatten().next().is_none() {
+            return Ok(Verdict::Keep);
+        }
+        let operands = operands(b, site);
+        let Ok(mut types) = site.node.op.infer(Operands(&operands)) else {
+            return Ok(Verdict::Keep);
+        };
+        for (ty, &output) in types.iter_mut().zip(&site.node.outputs) {
+            ty.quant.clone_from(&site.old.ty(output).quant);
+        }
+        let len = |ty: &TensorType| ty.known_len().map(|len| len * ty.dtype.size());
+        let Some(after) = types.iter().map(len).sum::<Option<usize>>() else {
+            return Ok(Verdict::Keep);
+        };
+        let before: usize =
+            operands.iter().flatten().filter_map(|o| o.data).map(|data| data.data.len()).sum();
+        if before.max(MAX_GROWTH) < after {
+            return Ok(Verdict::Keep);
+        }
+        let Some(results) = eval_constant_node(&site.node.op, &operands, &types) else {
+            return Ok(Verdict::Keep);
+        };
+        let quants = types.into_iter().map(|ty| ty.quant);
+        let values = results.into_iter().zip(quants).map(|(data, quant)| b.constant(data, quant));
+        Ok(Verdict::Replace(values.collect()))
+    })
+}
+
+fn operands<'b>(b: &'b Builder<'_>, site: &Site<'_>) -> Vec<Option<Operand<'b>>> {
+    site.inputs.iter().map(|input| input.map(|id| b.operand(id))).collect()
+}
+
+/// Computes nodes that do the same to the same inputs once.
+///
+/// # Errors
+/// Only through a defect.
+pub fn share_common(model: Model) -> Result<(Model, bool), ShapeError> {
+    let mut seen: HashMap<String, Vec<ValueId>> = HashMap::new();
+    rewrite(model, &mut |b, site| {
+        let quants: Vec<_> =
+            site.node.outputs.iter().map(|&output| &site.old.ty(output).quant).collect();
+        // Constants of equal content are different values; small ones are compared by content.
+        let inputs: Vec<String> = site.inputs.iter().map(|input| input_key(b, *input)).collect();
+        let key = format!("{:?} {inputs:?} {quants:?}", site.node.op);
+        if let Some(values) = seen.get(&key) {
+            return Ok(Verdict::Replace(values.clone()));
+        }
+        let outputs = crate::rewrite::keep(b, site.old, site.node, site.inputs)?;
+        seen.insert(key, outputs.clone());
+        Ok(Verdict::Unchanged(outputs))
+    })
+}
+
+fn input_key(b: &Builder<'_>, input: Option<ValueId>) -> String {
+    let Some(id) = input else { return "_".to_owned() };
+    match (b.const_of(id), b.graph().value(id).def) {
+        (Some(data), _) if data.data.len() <= 64 => {
+            format!("{data:?} {:?}", b.ty(id).quant)
+        }
+        (_, Def::Const(constant)) => format!("{constant:?} {:?}", b.ty(id).quant),
+        _ => format!("{id:?}"),
+    }
+}
+
+/// Replaces nodes without a portable kernel by their decomposition, as deep as needed.
+///
+/// # Errors
+/// With the node and the reason when a node has neither.
+pub fn decompose(mut model: Model) -> Result<Model, LegalizeError> {
+    // Each round may expose nodes that need another one; a cycle of decompositions is a defect.
+    for _ in 0..16 {
+        let mut failure = None;
+        let (next, changed) = rewrite(model, &mut |b, site| {
+            let error = match kernel_gap(b, site) {
+                None => return Ok(Verdict::Keep),
+                Some(error) => error,
+            };
+            let quantized = site
+                .inputs
+                .iter()
+                .flatten()
+                .any(|&id| b.ty(id).is_quantized());
+            if !quantized && let Some(result) = site.node.op.decompose(b, site.inputs) {
+                return Ok(Verdict::Replace(result?));
+            }
+            failure.get_or_insert_with(|| LegalizeError {
+                node: site.node.name.clone(),
+                op: site.node.op.name(),
+                error,
+            });
+            Ok(Verdict::Keep)
+        })
+        .map_err(|error| LegalizeError {
+            node: String::new(),
+            op: "decompose",
+            error: LowerError::Bug(error.0),
+        })?;
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
+        model = next;
+        if !changed {
+            return Ok(model);
+        }
+    }
+    Err(LegalizeError {
+        node: String::new(),
+        op: "decompose",
+        error: LowerError::Bug("decompositions do not end".to_owned()),
+    })
+}
+
+/// Why a node cannot be lowered as it stands.
+fn kernel_gap(b: &Builder<'_>, site: &Site<'_>) -> Option<LowerError> {
+    let operands = operands(b, site);
+    let types = site.node.op.infer(Operands(&operands));
+    let mut types = match types {
+        Ok(types) => types,
+        Err(error) => return Some(LowerError::Bug(error.0)),
+    };
+    for (ty, &output) in types.iter_mut().zip(&site.node.outputs) {
+        ty.quant.clone_from(&site.old.ty(output).quant);
+    }
+    let io = Io { inputs: Operands(&operands), outputs: &types, tail: Tail::default() };
+    site.node.op.lower(&io).err()
+}
+
+/// A node that no kernel computes and that does not decompose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LegalizeError {
+    /// The author's name.
+    pub node: String,
+    /// The operator.
+    pub op: &'static str,
+    /// Why.
+    pub error: LowerError,
+}
+
+impl std::fmt::Display for LegalizeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "node '{}' ({}): {}", self.node, self.op, self.error)
+    }
+}
+
+impl std::error::Error for LegalizeError {}
