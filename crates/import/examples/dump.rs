@@ -1,4 +1,6 @@
 //! Prints what a model file holds: `cargo run -p embarca-import --example dump -- MODEL...`
+//!
+//! A `NET.prototxt` is read with the `NET.caffemodel` beside it, where there is one.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -26,6 +28,18 @@ fn main() -> ExitCode {
 fn dump(path: &Path) -> Result<String, String> {
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
     let limits = ImportLimits::default();
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("prototxt") => {
+            let weights = std::fs::read(path.with_extension("caffemodel")).ok();
+            let model = embarca_import::caffe::read(&bytes, weights.as_deref(), &limits);
+            return model.map(|model| text(path, &model)).map_err(|error| error.to_string());
+        }
+        Some("caffemodel") => {
+            let model = embarca_import::caffe::read_binary(&bytes, &limits);
+            return model.map(|model| text(path, &model)).map_err(|error| error.to_string());
+        }
+        _ => {}
+    }
     let model = match embarca_import::detect(&bytes) {
         Some(Format::TfLite) => embarca_import::tflite::read(&bytes, &limits),
         Some(other) => return Err(format!("{} is not printed here", other.name())),
@@ -70,7 +84,8 @@ fn graph_text(out: &mut String, index: usize, graph: &ForeignGraph<'_>) {
     }
     for (word, list) in [("in", &graph.inputs), ("out", &graph.outputs)] {
         for &tensor in list {
-            let _ = writeln!(out, "  {word} {}", tensor_text(graph, tensor));
+            let name = graph.tensors.get(tensor).map_or("", |tensor| &tensor.name);
+            let _ = writeln!(out, "  {word} {} {name}", tensor_text(graph, tensor));
         }
     }
     for (index, tensor) in graph.tensors.iter().enumerate().filter(|(_, t)| t.is_variable) {

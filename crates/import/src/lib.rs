@@ -4,6 +4,7 @@
 //! [`ImportLimits`] grants, and refuses with a [`ReadError`] that names the place. It gives no
 //! operator a meaning: that is `embarca_ir`'s part.
 
+pub mod caffe;
 pub mod tflite;
 pub mod wire;
 
