@@ -1,6 +1,7 @@
 //! Attributes of operators, as the text form writes and reads them.
 
 use crate::dim::Dim;
+use crate::ids::GraphId;
 
 /// An attribute's value in the text form.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,6 +12,8 @@ pub enum Attr {
     Dim(Dim),
     /// A real number, always written with a point, an exponent, `inf` or `nan`.
     Float(f32),
+    /// A graph of the model, as `graph(1)`.
+    Graph(GraphId),
     /// `[a, b, ...]`
     List(Vec<Attr>),
 }
@@ -111,6 +114,19 @@ impl Field for Dim {
     fn read(attr: &Attr) -> Option<Self> {
         match attr {
             Attr::Dim(dim) => Some(dim.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl Field for GraphId {
+    fn write(&self) -> Attr {
+        Attr::Graph(*self)
+    }
+
+    fn read(attr: &Attr) -> Option<Self> {
+        match attr {
+            Attr::Graph(id) => Some(*id),
             _ => None,
         }
     }
