@@ -4,9 +4,10 @@
 //! has no floating point at all, so a device that links only it needs no soft-float code.
 #![no_std]
 
-mod dtype;
 pub mod build;
+mod dtype;
 pub mod fixed;
 pub mod float;
+pub mod half;
 
 pub use dtype::DType;
