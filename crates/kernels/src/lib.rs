@@ -5,6 +5,9 @@
 #![no_std]
 
 pub mod call;
+pub mod hybrid;
+pub mod spatial;
+pub mod tail;
 
 pub use call::{Call, Dst, Fault, Kernel, Needs, Pack, Signature, Src, Ty, element_count};
 
@@ -22,6 +25,10 @@ macro_rules! kernels {
 
 kernels! {
     1 => softmax,
+    2 => conv2d,
+    3 => depthwise_conv2d,
+    4 => dense,
+    5 => pool,
 }
 
 /// The number under which a plan names a kernel.

@@ -17,33 +17,57 @@ pub fn frexp(x: f64) -> (f64, i32) {
     (fraction, exponent - 1022)
 }
 
-/// A real factor as a [`Requant`], rounded like TFLite's `QuantizeMultiplier`
-/// (`tensorflow/lite/kernels/internal/quantization_util.cc`). `None` when it is negative, not
-/// finite or `2^30` and more.
+/// A finite positive real factor as `multiplier * 2^(shift - 31)` with a multiplier of at least
+/// `2^30`, rounded like TFLite's `QuantizeMultiplier`
+/// (`tensorflow/lite/kernels/internal/quantization_util.cc`), whatever the shift.
+fn quantize_multiplier(factor: f64) -> (i32, i32) {
+    let (fraction, shift) = frexp(factor);
+    match round_half_away(fraction * 2_147_483_648.0) {
+        0x8000_0000 => (1 << 30, shift + 1),
+        multiplier => (multiplier as i32, shift),
+    }
+}
+
+/// A real factor as a [`Requant`], rounded like TFLite's `QuantizeMultiplier`. `None` when it is
+/// negative, not finite or `2^30` and more.
 pub fn requant(factor: f64) -> Option<Requant> {
     if !(0.0..1_073_741_824.0).contains(&factor) {
         return None;
     }
-    let (fraction, mut shift) = frexp(factor);
-    let mut multiplier = round_half_away(fraction * 2_147_483_648.0);
-    if multiplier == 1 << 31 {
-        multiplier /= 2;
-        shift += 1;
-    }
-    if shift < -31 {
-        return Requant::new(0, 0);
-    }
-    Requant::new(multiplier as i32, shift)
+    let (multiplier, shift) = quantize_multiplier(factor);
+    if shift < -31 { Requant::new(0, 0) } else { Requant::new(multiplier, shift) }
 }
 
-/// To the nearest integer, halves away from zero, like C's `round`. `x` must fit an `i64`.
+/// What an integer softmax needs of its input's scale: `(multiplier, left shift, smallest
+/// difference that counts)`, as TFLite's `PreprocessSoftmaxScaling` and `CalculateInputRadius` with
+/// 5 integer bits. `None` when `beta * scale` is below `2^-26` or not finite.
+pub fn softmax_scale(beta: f32, scale: f32) -> Option<(i32, u32, i32)> {
+    let factor = f64::from(beta) * f64::from(scale) * f64::from(1 << 26);
+    if !(1.0..f64::INFINITY).contains(&factor) {
+        return None;
+    }
+    let (multiplier, shift) = quantize_multiplier(factor.min(2_147_483_647.0));
+    let shift = u32::try_from(shift).ok()?;
+    let radius = (31i64 << 26) >> shift;
+    Some((multiplier, shift, -(radius as i32)))
+}
+
+/// The factor that undoes the scaling of [`softmax_scale`], as TFLite's
+/// `PreprocessLogSoftmaxScalingExp`.
+pub fn softmax_unscale(multiplier: i32, left_shift: u32) -> Option<Requant> {
+    let one = 1i64.checked_shl(31u32.checked_sub(left_shift)?)?;
+    requant(one as f64 / f64::from(multiplier))
+}
+
+/// To the nearest integer, halves away from zero, like C's `round`. NaN becomes 0; what does
+/// not fit an `i64` saturates.
 pub fn round_half_away(x: f64) -> i64 {
     let whole = x as i64;
     let rest = x - whole as f64;
     if 0.5 <= rest {
-        whole + 1
+        whole.saturating_add(1)
     } else if rest <= -0.5 {
-        whole - 1
+        whole.saturating_sub(1)
     } else {
         whole
     }
