@@ -3,6 +3,42 @@
 pub mod eval;
 pub mod fold;
 pub mod rewrite;
+pub mod transposes;
 
 pub use eval::{EvalError, eval, eval_with};
 pub use fold::{LegalizeError, decompose};
+
+use embarca_ir::{Model, ShapeError};
+
+/// A rewrite: the model and whether it changed.
+type Pass = fn(Model) -> Result<(Model, bool), ShapeError>;
+
+/// In the order in which a round applies them.
+const PASSES: &[(&str, Pass)] = &[
+    ("fold_constants", fold::fold_constants),
+    ("share_common", fold::share_common),
+    ("sink_transposes", transposes::sink_transposes),
+];
+
+/// Rounds after which the passes must have come to rest; a defect of a pass could otherwise make
+/// two of them undo each other for ever.
+const MAX_ROUNDS: usize = 64;
+
+/// Applies all rewrites until none changes the graph.
+///
+/// # Errors
+/// Only through a defect of a rewrite.
+pub fn optimize(mut model: Model) -> Result<Model, ShapeError> {
+    for _ in 0..MAX_ROUNDS {
+        let mut changed = false;
+        for (_, pass) in PASSES {
+            let (next, pass_changed) = pass(model)?;
+            model = next;
+            changed |= pass_changed;
+        }
+        if !changed {
+            break;
+        }
+    }
+    Ok(model)
+}
