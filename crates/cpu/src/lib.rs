@@ -1,0 +1,2 @@
+//! The server runtime.
+pub mod pool;
