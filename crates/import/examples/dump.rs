@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use embarca_import::ImportLimits;
+use embarca_import::onnx::Folder;
 use embarca_ir::foreign::{
     AttrValue, ForeignDim, ForeignGraph, ForeignModel, ForeignNode, ForeignTensor, Format,
 };
@@ -42,6 +43,10 @@ fn dump(path: &Path) -> Result<String, String> {
     }
     let model = match embarca_import::detect(&bytes) {
         Some(Format::TfLite) => embarca_import::tflite::read(&bytes, &limits),
+        Some(Format::Onnx) => {
+            let folder = path.parent().unwrap_or(Path::new(""));
+            embarca_import::onnx::read(&bytes, &limits, &mut Folder::new(folder))
+        }
         Some(other) => return Err(format!("{} is not printed here", other.name())),
         None => return Err("neither TFLite nor ONNX".into()),
     }

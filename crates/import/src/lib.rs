@@ -5,6 +5,7 @@
 //! operator a meaning: that is `embarca_ir`'s part.
 
 pub mod caffe;
+pub mod onnx;
 pub mod tflite;
 pub mod wire;
 
@@ -25,5 +26,5 @@ pub fn detect(bytes: &[u8]) -> Option<Format> {
     if tflite::detect(bytes) {
         return Some(Format::TfLite);
     }
-    None
+    onnx::detect(bytes).then_some(Format::Onnx)
 }

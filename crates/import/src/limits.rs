@@ -27,6 +27,9 @@ pub struct ImportLimits {
     pub list: usize,
     /// Bytes of one text, labels included. Default: 16 MiB.
     pub text: usize,
+    /// Bytes of function bodies read when functions are inlined, each call counted, weights
+    /// excluded. Default: 256 MiB.
+    pub inlined_bytes: u64,
     /// Bytes that a reader may allocate for each byte of the file. Default: 2.
     pub memory_per_byte: u64,
     /// Bytes that a reader may allocate whatever the file's size. Default: 8 MiB.
@@ -46,6 +49,7 @@ impl Default for ImportLimits {
             nesting: 64,
             list: 1 << 20,
             text: 16 << 20,
+            inlined_bytes: 256 << 20,
             memory_per_byte: 2,
             memory_base: 8 << 20,
         }
@@ -58,6 +62,7 @@ pub(crate) struct Budget<'l> {
     pub limits: &'l ImportLimits,
     memory: u64,
     external: u64,
+    inlined: u64,
     tensors: usize,
     nodes: usize,
     graphs: usize,
@@ -78,6 +83,7 @@ impl<'l> Budget<'l> {
                 .saturating_mul(length)
                 .saturating_add(limits.memory_base),
             external: limits.external_bytes,
+            inlined: limits.inlined_bytes,
             tensors: limits.tensors,
             nodes: limits.nodes,
             graphs: limits.graphs,
@@ -86,16 +92,12 @@ impl<'l> Budget<'l> {
 
     /// Pays for `bytes` that are about to be allocated.
     pub fn bytes(&mut self, bytes: u64) -> Result<(), ReadError> {
-        match self.memory.checked_sub(bytes) {
-            Some(left) => {
-                self.memory = left;
-                Ok(())
-            }
-            None => Err(ReadError::over_limit(
-                "the model needs more memory than its size justifies \
-                 (`memory_per_byte`, `memory_base`)",
-            )),
-        }
+        spend(
+            &mut self.memory,
+            bytes,
+            "the model needs more memory than its size justifies \
+             (`memory_per_byte`, `memory_base`)",
+        )
     }
 
     /// Pays for `count` elements of `T`.
@@ -103,15 +105,19 @@ impl<'l> Budget<'l> {
         self.bytes((count as u64).saturating_mul(size_of::<T>() as u64))
     }
 
+    /// Takes back what [`Budget::bytes`] was paid for `bytes` that are free again.
+    pub fn refund(&mut self, bytes: u64) {
+        self.memory = self.memory.saturating_add(bytes);
+    }
+
     /// Pays for `bytes` that are about to be read from another file.
     pub fn external(&mut self, bytes: u64) -> Result<(), ReadError> {
-        match self.external.checked_sub(bytes) {
-            Some(left) => {
-                self.external = left;
-                Ok(())
-            }
-            None => Err(ReadError::over_limit("more external data than `external_bytes`")),
-        }
+        spend(&mut self.external, bytes, "more external data than `external_bytes` allows")
+    }
+
+    /// Pays for reading a function's body of `bytes`.
+    pub fn inlined(&mut self, bytes: u64) -> Result<(), ReadError> {
+        spend(&mut self.inlined, bytes, "functions inlined beyond `inlined_bytes`")
     }
 
     /// Pays for a copy of a text.
@@ -147,13 +153,19 @@ impl<'l> Budget<'l> {
 
     /// Refuses a list of more than `list` elements and pays for it.
     pub fn list<T>(&mut self, count: usize) -> Result<(), ReadError> {
-        if count > self.limits.list {
+        self.longer_list::<T>(0, count)
+    }
+
+    /// As [`Budget::list`], for `added` elements on top of `count` that are paid for.
+    pub fn longer_list<T>(&mut self, count: usize, added: usize) -> Result<(), ReadError> {
+        let length = count.saturating_add(added);
+        if length > self.limits.list {
             return Err(ReadError::over_limit(format!(
-                "a list of {count} elements, `list` allows {}",
+                "a list of {length} elements, `list` allows {}",
                 self.limits.list
             )));
         }
-        self.items::<T>(count)
+        self.items::<T>(added)
     }
 
     /// Refuses more than `rank` axes.
@@ -181,6 +193,16 @@ impl<'l> Budget<'l> {
                 self.limits.elements
             ))),
         }
+    }
+}
+
+fn spend(left: &mut u64, bytes: u64, what: &str) -> Result<(), ReadError> {
+    match left.checked_sub(bytes) {
+        Some(rest) => {
+            *left = rest;
+            Ok(())
+        }
+        None => Err(ReadError::over_limit(what)),
     }
 }
 

@@ -63,8 +63,7 @@ pub fn read(
     buffers: Tables<'_>,
     budget: &mut Budget<'_>,
 ) -> Result<ForeignMeta, ReadError> {
-    let mut meta =
-        ForeignMeta { description: budget.text(description)?, ..ForeignMeta::default() };
+    let mut meta = ForeignMeta { description: budget.text(description)?, ..ForeignMeta::default() };
     let Some(content) = content(entries, buffers)? else { return Ok(meta) };
     // Another mark is another schema, which says nothing that is needed to run the model.
     if content.get(4..8) != Some(IDENTIFIER) {

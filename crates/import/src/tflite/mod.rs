@@ -128,10 +128,7 @@ struct Code<'a> {
     options: Option<Union>,
 }
 
-fn read_codes<'a>(
-    tables: Tables<'a>,
-    budget: &mut Budget<'_>,
-) -> Result<Vec<Code<'a>>, ReadError> {
+fn read_codes<'a>(tables: Tables<'a>, budget: &mut Budget<'_>) -> Result<Vec<Code<'a>>, ReadError> {
     budget.list::<Code<'_>>(tables.len())?;
     let mut codes = Vec::with_capacity(tables.len());
     for (index, table) in tables.iter().enumerate() {
@@ -205,11 +202,7 @@ impl<'a> File<'a, '_> {
     }
 
     /// The inputs or outputs of a graph.
-    fn boundary(
-        &mut self,
-        vector: Vector<'_, 4>,
-        tensors: usize,
-    ) -> Result<Vec<usize>, ReadError> {
+    fn boundary(&mut self, vector: Vector<'_, 4>, tensors: usize) -> Result<Vec<usize>, ReadError> {
         self.indices(vector, tensors)?
             .into_iter()
             .map(|index| {
@@ -249,8 +242,7 @@ impl<'a> File<'a, '_> {
             let what = format!("there is no operator code {index}");
             return Err(ReadError::malformed_at(table.at(), what));
         };
-        let (name, domain, version, options) =
-            (code.name, code.domain, code.version, code.options);
+        let (name, domain, version, options) = (code.name, code.domain, code.version, code.options);
         let place = || shown(name);
 
         let inputs = self.indices(table.vector(node::INPUTS)?, tensors);
@@ -304,7 +296,8 @@ impl<'a> File<'a, '_> {
                      the file is newer than this reader"
                 )));
             }
-            let has_fields = options::has_fields(found) || expected.is_some_and(options::has_fields);
+            let has_fields =
+                options::has_fields(found) || expected.is_some_and(options::has_fields);
             if expected != Some(found) && has_fields {
                 return Err(ReadError::malformed(format!(
                     "{name} carries options of another operator ({found:?})"

@@ -1,0 +1,275 @@
+//! Tensors whose content lies in files beside the model.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
+use std::path::PathBuf;
+
+use crate::error::{ReadError, shown};
+use crate::limits::Budget;
+
+/// The one gate to the files that hold external tensors. `location` is what the model says: an
+/// implementation decides whether it trusts it.
+pub trait ExternalData {
+    /// Bytes of the file.
+    ///
+    /// # Errors
+    /// There is no such file, or it may not be read.
+    fn size(&mut self, location: &str) -> Result<u64, ReadError>;
+
+    /// The `length` bytes at `offset`, which lie within [`ExternalData::size`].
+    ///
+    /// # Errors
+    /// The file cannot be read or has become shorter.
+    fn read(&mut self, location: &str, offset: u64, length: usize) -> Result<Vec<u8>, ReadError>;
+}
+
+/// Refuses every external file.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoExternal;
+
+impl ExternalData for NoExternal {
+    fn size(&mut self, location: &str) -> Result<u64, ReadError> {
+        Err(ReadError::unsupported(format!(
+            "the tensor lies in the file '{}', and other files are not read here; \
+             open the model by its path or export it as one file",
+            shown(location)
+        )))
+    }
+
+    fn read(&mut self, location: &str, _: u64, _: usize) -> Result<Vec<u8>, ReadError> {
+        self.size(location).map(|_| Vec::new())
+    }
+}
+
+/// Reads files that lie in the model's own folder: regular files by a plain name. No other
+/// folder, link (symbolic or hard), pipe or device.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    /// The file used last.
+    open: Option<(String, File)>,
+}
+
+impl Folder {
+    /// The folder that holds the model.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), open: None }
+    }
+
+    fn file(&mut self, location: &str) -> Result<&mut File, ReadError> {
+        let is_open = self.open.as_ref().is_some_and(|(name, _)| name == location);
+        if !is_open {
+            let file = self.open_new(location)?;
+            self.open = Some((location.to_owned(), file));
+        }
+        match &mut self.open {
+            Some((_, file)) => Ok(file),
+            None => Err(refused(location, "it is not open")),
+        }
+    }
+
+    fn open_new(&self, location: &str) -> Result<File, ReadError> {
+        let is_plain = !location.is_empty()
+            && !matches!(location, "." | "..")
+            && !location.contains(['/', '\\', ':'])
+            && !location.contains(char::is_control);
+        if !is_plain {
+            let why = "only a plain file name in the model's own folder is read";
+            return Err(refused(location, why));
+        }
+        let path = self.path.join(location);
+        let failed = |error: std::io::Error| refused(location, &error.to_string());
+        // Looked at before it is opened, because opening a pipe waits for its other end.
+        let before = fs::symlink_metadata(&path).map_err(failed)?;
+        if !before.is_file() {
+            return Err(refused(location, "it is a link, a pipe or a device"));
+        }
+        let file = File::open(&path).map_err(failed)?;
+        let opened = file.metadata().map_err(failed)?;
+        if !opened.is_file() || !is_same_single(&before, &opened) {
+            return Err(refused(location, "it is a link"));
+        }
+        Ok(file)
+    }
+}
+
+/// Whether both describe one file, which has one name.
+#[cfg(unix)]
+fn is_same_single(before: &fs::Metadata, opened: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    before.dev() == opened.dev() && before.ino() == opened.ino() && opened.nlink() == 1
+}
+
+/// Whether both describe one file, as far as this system tells.
+#[cfg(not(unix))]
+fn is_same_single(before: &fs::Metadata, opened: &fs::Metadata) -> bool {
+    before.len() == opened.len() && !before.is_symlink()
+}
+
+impl ExternalData for Folder {
+    fn size(&mut self, location: &str) -> Result<u64, ReadError> {
+        let metadata = self.file(location)?.metadata();
+        metadata
+            .map(|metadata| metadata.len())
+            .map_err(|error| refused(location, &error.to_string()))
+    }
+
+    fn read(&mut self, location: &str, offset: u64, length: usize) -> Result<Vec<u8>, ReadError> {
+        let failed = |error: std::io::Error| refused(location, &error.to_string());
+        let file = self.file(location)?;
+        file.seek(SeekFrom::Start(offset)).map_err(failed)?;
+        let mut bytes = Vec::with_capacity(length);
+        file.take(length as u64).read_to_end(&mut bytes).map_err(failed)?;
+        match bytes.len() == length {
+            true => Ok(bytes),
+            false => Err(refused(location, "it has become shorter")),
+        }
+    }
+}
+
+fn refused(location: &str, why: &str) -> ReadError {
+    ReadError::malformed(format!("external file '{}': {why}", shown(location)))
+}
+
+/// External files of one model, with what has been read of each.
+pub(super) struct Files<'e> {
+    source: &'e mut dyn ExternalData,
+    /// Size, and how many bytes were asked for so far.
+    seen: HashMap<String, (u64, u64)>,
+}
+
+/// Where a tensor's content lies.
+pub(super) struct Place<'a> {
+    pub location: &'a str,
+    pub offset: u64,
+    /// `None`: to the end of the file.
+    pub length: Option<u64>,
+}
+
+impl<'e> Files<'e> {
+    pub fn new(source: &'e mut dyn ExternalData) -> Self {
+        Self { source, seen: HashMap::new() }
+    }
+
+    /// The `wanted` bytes at `place`.
+    pub fn read(
+        &mut self,
+        place: &Place<'_>,
+        wanted: u64,
+        budget: &mut Budget<'_>,
+    ) -> Result<Vec<u8>, ReadError> {
+        let location = place.location;
+        let (size, used) = match self.seen.get(location) {
+            Some(&seen) => seen,
+            None => (self.source.size(location)?, 0),
+        };
+        let length = place.length.unwrap_or(size.saturating_sub(place.offset));
+        let end = place.offset.checked_add(length);
+        if end.is_none_or(|end| end > size) {
+            let offset = place.offset;
+            let why = format!("{length} bytes at byte {offset} of a file of {size} bytes");
+            return Err(refused(location, &why));
+        }
+        if length != wanted {
+            let why = format!("{length} bytes where the shape asks for {wanted}");
+            return Err(refused(location, &why));
+        }
+        // A file read in full once is paid for by itself; what is read again is not.
+        let used = used.saturating_add(length);
+        let again = used.saturating_sub(size).min(length);
+        budget.bytes(again)?;
+        budget.external(length)?;
+        if !self.seen.contains_key(location) {
+            let name = budget.text(location)?;
+            self.seen.insert(name, (size, used));
+        } else if let Some(seen) = self.seen.get_mut(location) {
+            seen.1 = used;
+        }
+        let length = usize::try_from(length)
+            .map_err(|_| ReadError::over_limit("a tensor larger than this machine's memory"))?;
+        self.source.read(location, place.offset, length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ImportLimits;
+
+    /// A folder of its own, removed at the end.
+    struct Temporary(PathBuf);
+
+    impl Temporary {
+        fn new(name: &str) -> Self {
+            let name = format!("embarca-external-{name}-{}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            let _ = fs::remove_dir_all(&path);
+            fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+    }
+
+    impl Drop for Temporary {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn plain_names_only() {
+        let outer = Temporary::new("names");
+        let inner = outer.0.join("model");
+        fs::create_dir_all(inner.join("sub")).unwrap();
+        fs::write(outer.0.join("secret"), b"secret").unwrap();
+        fs::write(inner.join("w.bin"), b"01234567").unwrap();
+        let mut folder = Folder::new(&inner);
+        assert_eq!(folder.size("w.bin"), Ok(8));
+        assert_eq!(folder.read("w.bin", 2, 3).as_deref(), Ok(&b"234"[..]));
+        assert!(folder.read("w.bin", 6, 3).is_err());
+        let absolute = inner.join("w.bin").display().to_string();
+        for bad in ["", ".", "..", "../secret", "./w.bin", "sub", "a\\b", "c:d", "a\0", &absolute] {
+            assert!(folder.size(bad).is_err(), "{bad:?}");
+        }
+        assert!(folder.size("missing").is_err());
+        assert!(NoExternal.size("w.bin").is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_refused() {
+        let folder = Temporary::new("links");
+        fs::write(folder.0.join("w.bin"), b"0123").unwrap();
+        std::os::unix::fs::symlink(folder.0.join("w.bin"), folder.0.join("soft")).unwrap();
+        let mut gate = Folder::new(&folder.0);
+        assert!(gate.size("soft").is_err());
+        assert_eq!(gate.size("w.bin"), Ok(4));
+        fs::hard_link(folder.0.join("w.bin"), folder.0.join("hard")).unwrap();
+        let mut gate = Folder::new(&folder.0);
+        for name in ["w.bin", "hard"] {
+            assert!(gate.size(name).unwrap_err().fault().what.contains("link"));
+        }
+        let pipe = std::process::Command::new("mkfifo").arg(folder.0.join("pipe")).status();
+        if pipe.is_ok_and(|status| status.success()) {
+            assert!(gate.size("pipe").is_err());
+        }
+    }
+
+    #[test]
+    fn reading_again_is_paid_for() {
+        let folder = Temporary::new("again");
+        fs::write(folder.0.join("w.bin"), [7; 100]).unwrap();
+        let limits =
+            ImportLimits { memory_base: 150, memory_per_byte: 0, ..ImportLimits::default() };
+        let mut budget = Budget::new(&limits, 0).unwrap();
+        let mut gate = Folder::new(&folder.0);
+        let mut files = Files::new(&mut gate);
+        let place = |offset, length| Place { location: "w.bin", offset, length };
+        assert_eq!(files.read(&place(0, None), 100, &mut budget).map(|bytes| bytes.len()), Ok(100));
+        assert!(files.read(&place(0, Some(100)), 100, &mut budget).is_ok());
+        assert!(files.read(&place(0, Some(100)), 100, &mut budget).is_err());
+        assert!(files.read(&place(90, Some(11)), 11, &mut budget).is_err());
+        assert!(files.read(&place(u64::MAX, Some(2)), 2, &mut budget).is_err());
+        assert!(files.read(&place(0, Some(2)), 3, &mut budget).is_err());
+    }
+}
