@@ -153,7 +153,7 @@ impl Header {
     }
 }
 
-/// The masked bits, stretched to 0..=255.
+/// The masked bits, stretched to 0..=255 and rounded down, as Pillow does.
 fn channel(pixel: u32, mask: u32) -> u8 {
     if mask == 0 {
         return 0;
@@ -161,5 +161,5 @@ fn channel(pixel: u32, mask: u32) -> u8 {
     let shift = mask.trailing_zeros();
     let most = u64::from(mask >> shift);
     let value = u64::from((pixel & mask) >> shift);
-    u8::try_from((value * 255 + most / 2) / most).unwrap_or(u8::MAX)
+    u8::try_from(value * 255 / most).unwrap_or(u8::MAX)
 }

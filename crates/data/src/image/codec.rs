@@ -31,8 +31,8 @@ const OTHER_FORMATS: [(&[u8], &str); 8] = [
 
 /// Decodes a PNG, JPEG or BMP, told apart by its first bytes, to grey or RGB.
 ///
-/// An animated PNG yields its first frame. JPEG pixels can differ from libjpeg-turbo's by a few
-/// units, as the standard leaves the rounding of the transform and the chroma filter open.
+/// An animated PNG yields its first frame. JPEG pixels can differ from libjpeg-turbo's by up to
+/// four, as the standard leaves the rounding of the transform and the chroma filter open.
 ///
 /// # Errors
 /// Another format, a damaged or truncated file, or an image beyond the limits.

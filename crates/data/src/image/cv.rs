@@ -14,25 +14,18 @@ struct Pair {
     weights: [i32; 2],
 }
 
-fn pairs(in_size: usize, out_size: usize) -> Vec<Pair> {
+fn pairs(in_size: usize, out_size: usize) -> impl Iterator<Item = Pair> {
     let scale = 1.0 / (out_size as f64 / in_size as f64);
     let last = in_size - 1;
-    (0..out_size)
-        .map(|out| {
-            let position = ((out as f64 + 0.5) * scale - 0.5) as f32;
-            let floor = position.floor();
-            let fraction = position - floor;
-            let round = |x: f32| (x * (1 << COEF_BITS) as f32).round_ties_even() as i32;
-            if floor < 0.0 {
-                return Pair { near: 0, far: 0, weights: [1 << COEF_BITS, 0] };
-            }
-            let near = (floor as usize).min(last);
-            if near == last {
-                return Pair { near, far: last, weights: [1 << COEF_BITS, 0] };
-            }
-            Pair { near, far: near + 1, weights: [round(1.0 - fraction), round(fraction)] }
-        })
-        .collect()
+    (0..out_size).map(move |out| {
+        let position = ((out as f64 + 0.5) * scale - 0.5) as f32;
+        let floor = position.floor();
+        let fraction = position - floor;
+        let round = |x: f32| (x * (1 << COEF_BITS) as f32).round_ties_even() as i32;
+        // A negative neighbour becomes zero in the cast.
+        let (near, far) = ((floor as usize).min(last), ((floor + 1.0) as usize).min(last));
+        Pair { near, far, weights: [round(1.0 - fraction), round(fraction)] }
+    })
 }
 
 /// Four neighbours, or the mean of four pixels where both sides shrink to exactly half.
@@ -43,7 +36,12 @@ pub fn linear(image: &Image, width: usize, height: usize) -> Image {
     if image.width == 2 * width && image.height == 2 * height {
         return halve(image, width, height);
     }
-    let (columns, channels) = (pairs(image.width, width), image.channels);
+    let channels = image.channels;
+    // At the edges, columns weigh one pixel fully; rows mix a pixel with itself, which truncates.
+    let whole = |pair: Pair| {
+        if pair.near == pair.far { Pair { weights: [1 << COEF_BITS, 0], ..pair } } else { pair }
+    };
+    let columns: Vec<_> = pairs(image.width, width).map(whole).collect();
     let row_of = |y: usize| {
         let mut row = Vec::with_capacity(width * channels);
         for pair in &columns {

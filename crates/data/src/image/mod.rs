@@ -37,6 +37,8 @@ pub enum Filter {
     /// Pillow's `NEAREST`.
     Nearest,
     /// Pillow's `BILINEAR`, bit for bit: widens its support when it shrinks (antialiasing).
+    /// As Pillow up to 12, the horizontal pass is always the first; Pillow 13 swaps them when the
+    /// height shrinks much more than the width, which changes a value by one.
     #[default]
     Bilinear,
     /// Pillow's `BICUBIC`, bit for bit: antialiasing, a = -0.5.
