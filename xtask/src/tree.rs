@@ -25,7 +25,7 @@ impl Tree {
             let path = format!("{prefix}{name}");
             let kind = entry.file_type().map_err(fail)?;
             if kind.is_dir() {
-                if name != "target" && !name.starts_with('.') {
+                if path != "target" && !name.starts_with('.') {
                     self.collect(&entry.path(), &format!("{path}/"))?;
                 }
             } else if kind.is_file() && is_text(&name) {

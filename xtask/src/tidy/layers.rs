@@ -137,6 +137,14 @@ pub fn reasons(project: &Project) -> Vec<Finding> {
     findings
 }
 
+/// Whether a file is a module that `lib.rs` declares behind `#[cfg(test)]`.
+fn is_for_tests(project: &Project, path: &str) -> bool {
+    let Some((folder, file)) = path.rsplit_once('/') else { return false };
+    let root = project.tree.text(&format!("{folder}/lib.rs")).unwrap_or_default();
+    let declared = format!("#[cfg(test)] mod {};", file.trim_end_matches(".rs"));
+    root.split_whitespace().collect::<Vec<_>>().join(" ").contains(&declared)
+}
+
 /// Crates of the inner ring are `no_std`, allocate nothing and have no `std` feature.
 pub fn inner_crates(project: &Project) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -149,6 +157,9 @@ pub fn inner_crates(project: &Project) -> Vec<Finding> {
             findings.push(Finding::in_file(&root, "an inner crate starts with #![no_std]"));
         }
         for (path, text) in project.tree.files(&format!("{folder}src/"), ".rs") {
+            if is_for_tests(project, path) {
+                continue;
+            }
             for name in ["alloc", "std"] {
                 for line in source::lines_with(&code(text), name) {
                     let what = format!("an inner crate does not know `{name}`");
@@ -250,5 +261,11 @@ mod tests {
         shown_failing(inner_crates, &good, &of("use core::fmt;", ""), 1);
         shown_failing(inner_crates, &good, &of(&format!("{lib}\nextern crate alloc;"), ""), 1);
         shown_failing(inner_crates, &good, &of(lib, "[features]\nstd = []\n"), 1);
+
+        let helper = ("crates/num/src/testing.rs", "use std::vec;");
+        let with =
+            |root: &str| Project::of(&[(PATH, TABLES), helper, ("crates/num/src/lib.rs", root)]);
+        let good = with(&format!("{lib}\n#[cfg(test)]\nmod testing;"));
+        shown_failing(inner_crates, &good, &with(&format!("{lib}\nmod testing;")), 1);
     }
 }
