@@ -1,6 +1,6 @@
 //! An array in memory: element type, dimensions, little-endian bytes.
 
-use embarca_num::DType;
+use embarca_num::{DType, half};
 
 use crate::{DataError, DataLimits, Result};
 
@@ -133,8 +133,14 @@ impl Array {
             DType::F32 => cast::<f32>(self, f64::from),
             DType::F64 => self.to_vec(),
             DType::F16 | DType::Bf16 => {
-                let widen = if self.dtype == DType::F16 { f16_value } else { bf16_value };
-                Ok(self.data.chunks_exact(2).filter_map(u16::read_le).map(widen).collect())
+                let widen =
+                    if self.dtype == DType::F16 { half::f16_to_f32 } else { half::bf16_to_f32 };
+                Ok(self
+                    .data
+                    .chunks_exact(2)
+                    .filter_map(u16::read_le)
+                    .map(|bits| f64::from(widen(bits)))
+                    .collect())
             }
             DType::U8 | DType::U4 | DType::U2 | DType::Bool => {
                 Ok(self.data.iter().map(|&x| f64::from(x)).collect())
@@ -227,23 +233,6 @@ pub(crate) fn bounded_len(dtype: DType, dims: &[usize], limits: &DataLimits) -> 
     limits.elements((len / dtype.size()) as u64)?;
     limits.bytes(len as u64)?;
     Ok(len)
-}
-
-/// The value of an IEEE 754 binary16 number; exact.
-fn f16_value(bits: u16) -> f64 {
-    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f64::from(bits & 0x3ff));
-    let magnitude = match exponent {
-        0 => fraction * 2f64.powi(-24),
-        31 if fraction == 0.0 => f64::INFINITY,
-        31 => f64::NAN,
-        _ => (1024.0 + fraction) * 2f64.powi(exponent - 25),
-    };
-    if bits >> 15 == 0 { magnitude } else { -magnitude }
-}
-
-/// The value of a bfloat16 number, the upper half of an f32; exact.
-fn bf16_value(bits: u16) -> f64 {
-    f64::from(f32::from_bits(u32::from(bits) << 16))
 }
 
 /// A Rust type that an [`Array`] can hold.

@@ -30,7 +30,7 @@ pub struct Member {
     pub data: Vec<u8>,
 }
 
-/// How [`write`] packs members.
+/// How [`write()`] packs members.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Packing {
     /// As they are.

@@ -101,7 +101,11 @@ fn png_error(error: png::DecodingError) -> DataError {
 }
 
 fn decode_jpeg(bytes: &[u8], limits: &DataLimits) -> Result<Image> {
-    // Strict: a truncated file is an error, not a picture with a grey half.
+    // A truncated file is an error, not a picture with a grey part. The decoder's strict mode
+    // misses one that ends in the last row of blocks.
+    if !has_end_marker(bytes) {
+        return Err(DataError::malformed("JPEG: the file is cut off; its end marker is missing"));
+    }
     let options = DecoderOptions::new_safe()
         .set_strict_mode(true)
         .set_max_width(usize::from(u16::MAX))
@@ -121,6 +125,28 @@ fn decode_jpeg(bytes: &[u8], limits: &DataLimits) -> Result<Image> {
     let orientation = decoder.exif().map_or(1, |block| exif::orientation(block));
     let pixels = decoder.decode().map_err(jpeg_error)?;
     Ok(exif::upright(Image::new(width, height, channels, pixels)?, orientation))
+}
+
+/// Whether an end-of-image marker follows the first scan. Before it, a thumbnail may hold one;
+/// after it, coded data cannot.
+fn has_end_marker(bytes: &[u8]) -> bool {
+    let mut at = 2;
+    // Segments are a marker and a length; a scan starts at FF DA.
+    while let Some(&[0xff, marker, high, low]) = bytes.get(at..at + 4) {
+        match marker {
+            0xda => {
+                let scan = bytes.get(at..).unwrap_or(&[]);
+                return scan.windows(2).any(|pair| pair == [0xff, 0xd9]);
+            }
+            // A fill byte before a marker.
+            0xff => at += 1,
+            // Markers without length.
+            0x01 | 0xd0..=0xd8 => at += 2,
+            _ => at += 2 + usize::from(u16::from_be_bytes([high, low])),
+        }
+    }
+    // The decoder has a better word for what is wrong before the scan.
+    true
 }
 
 fn jpeg_error(error: DecodeErrors) -> DataError {
