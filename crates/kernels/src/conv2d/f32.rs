@@ -10,7 +10,7 @@ use crate::{
     tail::{ClampF32, check_bias, check_types},
 };
 
-/// The record; also that of the hybrid form.
+/// The record.
 #[derive(Clone, Copy, Debug, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct ParamsF32 {

@@ -10,7 +10,7 @@ pub mod hybrid;
 pub mod i8;
 
 pub use self::f32::{F32, ParamsF32};
-pub use hybrid::HYBRID;
+pub use hybrid::{HYBRID, ParamsHybrid};
 pub use i8::{I8, ParamsI8};
 
 use core::ops::Range;

@@ -1,6 +1,6 @@
 //! The hybrid form: f32 activations, i8 weights with one scale for each output channel, computed
-//! as in [`crate::conv2d::hybrid`] (LiteRT's reference `DepthwiseConvHybridPerChannel`). Inputs: x,
-//! w (i8), bias (f32, optional), w_scale (f32 `[C*M]`).
+//! as the asymmetric form of [`crate::conv2d::hybrid`] (LiteRT's `DepthwiseConvHybridPerChannel`).
+//! Inputs: x, w (i8), bias (f32, optional), w_scale (f32 `[C*M]`).
 
 use core::ops::Range;
 
