@@ -1,0 +1,243 @@
+//! Placing blocks that live for a while into one arena, without allocation.
+
+use core::fmt;
+
+/// A block of memory that is in use from position `first` to position `last`, both included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Block {
+    /// Bytes.
+    pub size: u64,
+    /// First position of use.
+    pub first: u32,
+    /// Last position of use.
+    pub last: u32,
+    /// First byte in the arena: the result.
+    pub offset: u64,
+}
+
+impl Block {
+    /// Whether some position needs both.
+    pub const fn meets(&self, other: &Self) -> bool {
+        self.first <= other.last && other.first <= self.last
+    }
+}
+
+/// Why blocks cannot be placed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AssignError {
+    /// More than [`MAX_BLOCKS`] blocks.
+    TooMany,
+    /// The scratch has fewer than two entries per block.
+    Scratch,
+    /// The alignment is not a power of two.
+    Alignment,
+    /// The arena would exceed 2^63 bytes.
+    TooLarge,
+}
+
+impl fmt::Display for AssignError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooMany => "too many blocks to place",
+            Self::Scratch => "the scratch for placing blocks is too short",
+            Self::Alignment => "the alignment is not a power of two",
+            Self::TooLarge => "the arena would be too large",
+        })
+    }
+}
+
+impl core::error::Error for AssignError {}
+
+/// [`assign`] takes at most this many blocks: its time grows with the square of their number.
+pub const MAX_BLOCKS: usize = 1 << 14;
+
+/// Up to this many blocks, all orders are tried; above, one.
+const TRY_ALL: usize = 1 << 11;
+
+/// In which order blocks are placed. Ties go to the block that comes first.
+#[derive(Clone, Copy)]
+enum Order {
+    Size,
+    Area,
+    First,
+    Last,
+    Duration,
+}
+
+const ORDERS: [Order; 5] = [Order::Size, Order::Area, Order::Duration, Order::First, Order::Last];
+
+/// Gives each block an offset, a multiple of `align`, so that blocks that meet do not overlap, and
+/// returns the bytes needed. The same blocks get the same offsets on every machine.
+///
+/// Places one block after the other into the smallest gap that takes it, in several orders
+/// (largest first, largest times longest first, ...), and keeps the best result. `scratch` has two
+/// entries per block.
+///
+/// # Errors
+/// See [`AssignError`].
+pub fn assign(blocks: &mut [Block], scratch: &mut [u32], align: u64) -> Result<u64, AssignError> {
+    if blocks.len() > MAX_BLOCKS {
+        return Err(AssignError::TooMany);
+    }
+    if scratch.len() < blocks.len() * 2 {
+        return Err(AssignError::Scratch);
+    }
+    if !align.is_power_of_two() {
+        return Err(AssignError::Alignment);
+    }
+    let sum = blocks.iter().try_fold(0u64, |sum, block| {
+        sum.checked_add(block.size.checked_add(align - 1)? & !(align - 1))
+    });
+    if sum.is_none_or(|sum| sum > i64::MAX as u64) {
+        return Err(AssignError::TooLarge);
+    }
+    let (order, placed) = scratch.split_at_mut(blocks.len());
+    let placed = &mut placed[..blocks.len()];
+    if blocks.len() > TRY_ALL {
+        return Ok(place(blocks, order, placed, align, Order::Size));
+    }
+    let bound = lower_bound(blocks, align);
+    let mut best = (u64::MAX, Order::Size);
+    let mut current = Order::Size;
+    for candidate in ORDERS {
+        let total = place(blocks, order, placed, align, candidate);
+        current = candidate;
+        if total < best.0 {
+            best = (total, candidate);
+        }
+        if total == bound {
+            return Ok(total);
+        }
+    }
+    if current as u8 == best.1 as u8 {
+        return Ok(best.0);
+    }
+    Ok(place(blocks, order, placed, align, best.1))
+}
+
+fn place(
+    blocks: &mut [Block],
+    order: &mut [u32],
+    placed: &mut [u32],
+    align: u64,
+    by: Order,
+) -> u64 {
+    for (index, slot) in order.iter_mut().enumerate() {
+        *slot = index as u32;
+    }
+    order.sort_unstable_by_key(|&index| {
+        let block = &blocks[index as usize];
+        let duration = u64::from(block.last.saturating_sub(block.first)) + 1;
+        let key = match by {
+            Order::Size => (u128::MAX - u128::from(block.size), !duration),
+            Order::Area => (u128::MAX - u128::from(block.size) * u128::from(duration), 0),
+            Order::Duration => (u128::from(!duration), !block.size),
+            Order::First => (u128::from(block.first), !block.size),
+            Order::Last => (u128::from(!block.last), !block.size),
+        };
+        (key, index)
+    });
+    let mut total = 0;
+    for (count, &index) in order.iter().enumerate() {
+        let block = blocks[index as usize];
+        let size = (block.size + (align - 1)) & !(align - 1);
+        let mut end = 0;
+        let mut best = (u64::MAX, 0);
+        if size > 0 {
+            for &other in &placed[..count] {
+                let other = &blocks[other as usize];
+                if other.size == 0 || !block.meets(other) {
+                    continue;
+                }
+                let gap = other.offset.saturating_sub(end);
+                if size <= gap && gap < best.0 {
+                    best = (gap, end);
+                }
+                end = end.max((other.offset + other.size + (align - 1)) & !(align - 1));
+            }
+            if best.0 == u64::MAX {
+                best.1 = end;
+            }
+        }
+        let offset = best.1;
+        blocks[index as usize].offset = offset;
+        total = total.max(offset + size);
+        let at = placed[..count].partition_point(|&o| blocks[o as usize].offset <= offset);
+        placed[at..=count].rotate_right(1);
+        placed[at] = index;
+    }
+    total
+}
+
+/// The most bytes that any position needs at once, each block rounded up to `align`: no placement
+/// is smaller. Takes time in proportion to the square of the number of blocks.
+pub fn lower_bound(blocks: &[Block], align: u64) -> u64 {
+    let rounded = |block: &Block| block.size.div_ceil(align.max(1)).saturating_mul(align.max(1));
+    let at = |position: u32| {
+        let live = blocks.iter().filter(|b| b.first <= position && position <= b.last);
+        live.fold(0u64, |sum, block| sum.saturating_add(rounded(block)))
+    };
+    blocks.iter().map(|block| at(block.first)).max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(size: u64, first: u32, last: u32) -> Block {
+        Block { size, first, last, offset: 0 }
+    }
+
+    fn check(blocks: &mut [Block], align: u64) -> (u64, u64) {
+        let mut scratch = [0; 1024];
+        let total = assign(blocks, &mut scratch, align).unwrap();
+        for (i, a) in blocks.iter().enumerate() {
+            assert_eq!(a.offset % align, 0);
+            assert!(a.offset + a.size <= total);
+            for b in &blocks[..i] {
+                let apart = a.offset + a.size <= b.offset || b.offset + b.size <= a.offset;
+                assert!(apart || !a.meets(b) || a.size == 0 || b.size == 0, "{a:?} {b:?}");
+            }
+        }
+        (total, lower_bound(blocks, align))
+    }
+
+    #[test]
+    fn chain_needs_two_neighbours() {
+        let mut blocks = [block(100, 0, 1), block(200, 1, 2), block(50, 2, 3), block(90, 3, 4)];
+        assert_eq!(check(&mut blocks, 16), (320, 320));
+    }
+
+    #[test]
+    fn zero_sizes_and_nothing() {
+        assert_eq!(check(&mut [], 16), (0, 0));
+        assert_eq!(check(&mut [block(0, 0, 9), block(5, 0, 9), block(0, 1, 1)], 16), (16, 16));
+    }
+
+    #[test]
+    fn random_blocks_never_overlap_and_stay_near_the_bound() {
+        let mut seed = 1u32;
+        let mut next = |limit: u32| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 8) % limit
+        };
+        for round in 0..200 {
+            let mut blocks = [Block::default(); 60];
+            for block in &mut blocks {
+                let first = next(40);
+                *block =
+                    Block { size: u64::from(next(1000)), first, last: first + next(8), offset: 0 };
+            }
+            let (total, bound) = check(&mut blocks, 16);
+            assert!(bound <= total && total * 4 <= bound * 5, "round {round}: {total} {bound}");
+        }
+    }
+
+    #[test]
+    fn refusals() {
+        let mut one = [block(u64::MAX, 0, 0)];
+        assert_eq!(assign(&mut one, &mut [0; 2], 16), Err(AssignError::TooLarge));
+        assert_eq!(assign(&mut one, &mut [0; 1], 16), Err(AssignError::Scratch));
+        assert_eq!(assign(&mut one, &mut [0; 2], 12), Err(AssignError::Alignment));
+    }
+}
