@@ -4,10 +4,16 @@
 //! element-wise operators that differ in one function); the list below gives each its number.
 #![no_std]
 
+#[cfg(test)]
+extern crate std;
+
 pub mod call;
 pub mod hybrid;
 pub mod spatial;
 pub mod tail;
+#[cfg(test)]
+mod testing;
+pub mod walk;
 
 pub use call::{Call, Dst, Fault, Kernel, Needs, Pack, Signature, Src, Ty, element_count};
 
@@ -29,6 +35,17 @@ kernels! {
     3 => depthwise_conv2d,
     4 => dense,
     5 => pool,
+    40 => binary,
+    42 => unary,
+    43 => table,
+    44 => clip,
+    46 => quantize,
+    47 => requantize,
+    49 => reduce,
+    51 => copy,
+    52 => transpose,
+    53 => concat,
+    60 => pad,
 }
 
 /// The number under which a plan names a kernel.

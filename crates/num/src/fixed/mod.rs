@@ -46,6 +46,21 @@ impl Requant {
         }
     }
 
+    /// The factor over `count`, formed as TFLite's `QuantizedMeanOrSum` does (`reference/reduce.h`):
+    /// an integer division of the multiplier, which may leave it below `2^30`. The factor itself
+    /// when `count` is zero.
+    pub const fn divided_by(self, count: u32) -> Self {
+        if count == 0 {
+            return self;
+        }
+        let bits = count.ilog2() as i32;
+        let room = self.shift.saturating_add(31);
+        let by = if bits < room { bits } else { room };
+        let by = if by < 0 { 0 } else { by };
+        let multiplier = ((self.multiplier as i64) << by) / count as i64;
+        Self { multiplier: multiplier as i32, shift: self.shift.wrapping_sub(by) }
+    }
+
     /// The 31-bit multiplier.
     pub const fn multiplier(self) -> i32 {
         self.multiplier

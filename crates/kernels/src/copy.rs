@@ -1,0 +1,35 @@
+//! The same bytes under other dimensions: reshape, squeeze, expand_dims, identity.
+
+use crate::walk::check_size;
+use crate::{Call, Fault, Kernel, Needs, Signature};
+
+/// Any type of fixed size to itself; no record.
+pub const ANY: Kernel = Kernel::new("copy", check, call);
+
+/// In the order of their opcodes.
+pub const KERNELS: &[Kernel] = &[ANY];
+
+fn check(sig: &Signature) -> Result<Needs, Fault> {
+    let (x, y) = (sig.input(0)?, sig.output(0)?);
+    if sig.outputs.len() != 1 {
+        return Err(Fault::Arity);
+    }
+    if x.dtype != y.dtype || x.dtype.size() == 0 {
+        return Err(Fault::Type);
+    }
+    let len = check_size(x)?;
+    if check_size(y)? != len {
+        return Err(Fault::Shape);
+    }
+    Ok(Needs::split(len))
+}
+
+fn call(call: &mut Call) -> Result<(), Fault> {
+    let units = call.units.clone();
+    let x = call.input(0)?;
+    let y = call.output(0)?;
+    let size = x.ty.dtype.size();
+    let part = x.data.get(units.start * size..units.end * size).ok_or(Fault::Shape)?;
+    y.data.copy_from_slice(part);
+    Ok(())
+}
