@@ -8,6 +8,7 @@
 extern crate std;
 
 pub mod call;
+pub mod fast;
 pub mod hybrid;
 pub mod spatial;
 pub mod tail;

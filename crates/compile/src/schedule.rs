@@ -1,0 +1,377 @@
+//! From a graph to a sequence of kernel calls over placed tensors: fusion, views, lowering.
+
+use std::collections::HashMap;
+
+use embarca_ir::dim::product;
+use embarca_ir::{
+    Algorithm, Arg, Const, Def, Dim, Graph, GraphId, Io, Model, Node, Op, Operand,
+    Operands, Tail, TensorType, Value, ValueId,
+};
+use embarca_target::{Fusion, Target};
+
+use crate::CompileError;
+
+/// A tensor of the schedule, by position.
+pub type TensorIndex = usize;
+
+/// Where a tensor will live.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Place {
+    /// The weights.
+    Const(Const),
+    /// The caller's input with this number.
+    Input(u32),
+    /// The caller's output with this number.
+    Output(u32),
+    /// The state with this number.
+    State(u32),
+    /// The arena.
+    Arena,
+    /// A part of another tensor that is no alias itself, from this byte on.
+    Alias(TensorIndex, Dim),
+}
+
+/// A tensor.
+#[derive(Clone, Debug)]
+pub struct Tensor {
+    /// The author's name; may be empty.
+    pub name: String,
+    /// Element type, dimensions and quantization.
+    pub ty: TensorType,
+    /// Where it will live.
+    pub place: Place,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Calls a kernel.
+    Kernel {
+        /// [`embarca_kernels::Kernel::name`]
+        name: &'static str,
+        /// The parameter record.
+        record: Vec<u8>,
+        /// The class of algorithm.
+        algorithm: Algorithm,
+    },
+    /// Does nothing: the inputs lie side by side in the output.
+    Join,
+}
+
+/// A step.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The author's name of the node; may be empty.
+    pub name: String,
+    /// What it does.
+    pub action: Action,
+    /// `None` is an optional input that is left out.
+    pub inputs: Vec<Option<TensorIndex>>,
+    /// All outputs.
+    pub outputs: Vec<TensorIndex>,
+}
+
+/// A state.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// The author's name; may be empty.
+    pub name: String,
+    /// Its content before the first run.
+    pub initial: Const,
+}
+
+/// A graph in the form of steps.
+#[derive(Clone, Debug, Default)]
+pub struct Schedule {
+    /// All tensors.
+    pub tensors: Vec<Tensor>,
+    /// In execution order.
+    pub steps: Vec<Step>,
+    /// The interface's inputs.
+    pub inputs: Vec<TensorIndex>,
+    /// The interface's outputs.
+    pub outputs: Vec<TensorIndex>,
+    /// States.
+    pub states: Vec<State>,
+}
+
+/// Schedules the main graph of a model whose every node has a kernel.
+///
+/// # Errors
+/// When a node cannot be lowered.
+pub fn schedule(model: &Model, target: &Target) -> Result<Schedule, CompileError> {
+    let graph = model.main();
+    let mut scheduler = Scheduler {
+        model,
+        graph,
+        target,
+        uses: graph.use_counts(),
+        out: Schedule::default(),
+        map: vec![None; graph.values.len()],
+        consts: HashMap::new(),
+    };
+    scheduler.run()?;
+    Ok(scheduler.out)
+}
+
+struct Scheduler<'a> {
+    model: &'a Model,
+    graph: &'a Graph,
+    target: &'a Target,
+    uses: Vec<usize>,
+    out: Schedule,
+    map: Vec<Option<TensorIndex>>,
+    /// Constants of one content and type are one tensor.
+    consts: HashMap<(Vec<usize>, embarca_num::DType, std::sync::Arc<[u8]>), TensorIndex>,
+}
+
+impl Scheduler<'_> {
+    fn run(&mut self) -> Result<(), CompileError> {
+        for (number, &input) in self.graph.inputs.iter().enumerate() {
+            let index = self.tensor(input, Place::Input(number as u32));
+            self.out.inputs.push(index);
+        }
+        for (number, state) in self.graph.states.iter().enumerate() {
+            self.tensor(state.value, Place::State(number as u32));
+            let initial = self.model.constant(state.initial).clone();
+            self.out.states.push(State { name: state.name.clone(), initial });
+        }
+        let mut skip = vec![false; self.graph.nodes.len()];
+        for (index, node) in self.graph.nodes.iter().enumerate() {
+            if !skip[index] {
+                self.node(index, node, &mut skip)?;
+            }
+        }
+        self.states()?;
+        self.outputs()
+    }
+
+    fn tensor(&mut self, value: ValueId, place: Place) -> TensorIndex {
+        let Value { name, ty, .. } = self.graph.value(value);
+        self.out.tensors.push(Tensor { name: name.clone(), ty: ty.clone(), place });
+        let index = self.out.tensors.len() - 1;
+        self.map[value.index()] = Some(index);
+        index
+    }
+
+    fn constant(&mut self, data: &Const, ty: TensorType, name: &str) -> TensorIndex {
+        let key = (data.dims.clone(), data.dtype, data.data.clone());
+        if let Some(&index) = self.consts.get(&key) {
+            return index;
+        }
+        let place = Place::Const(data.clone());
+        self.out.tensors.push(Tensor { name: name.to_owned(), ty, place });
+        self.consts.insert(key, self.out.tensors.len() - 1);
+        self.out.tensors.len() - 1
+    }
+
+    /// The tensor of a value that has been computed, or of a constant.
+    fn read(&mut self, value: ValueId) -> Result<TensorIndex, CompileError> {
+        if let Some(index) = self.map[value.index()] {
+            return Ok(index);
+        }
+        let data = self.model.const_of(GraphId(0), value).ok_or_else(|| {
+            CompileError::Bug("a value is read before it is written".to_owned())
+        })?;
+        let Value { name, ty, .. } = self.graph.value(value);
+        let index = self.constant(data, ty.clone(), name);
+        self.map[value.index()] = Some(index);
+        Ok(index)
+    }
+
+    fn node(
+        &mut self,
+        index: usize,
+        node: &Node,
+        skip: &mut [bool],
+    ) -> Result<(), CompileError> {
+        if let Op::Reshape(_) = node.op {
+            return self.view(node);
+        }
+        let (tail, results) = self.fuse(index, node, skip);
+        let lowered = self.lower(index, node, tail, &results)?;
+        let mut inputs = Vec::with_capacity(lowered.args.len());
+        for arg in &lowered.args {
+            inputs.push(match arg {
+                Arg::Input(input) => match node.inputs.get(*input).copied().flatten() {
+                    Some(value) => Some(self.read(value)?),
+                    None => None,
+                },
+                Arg::Const(data) => Some(self.constant(data, data.ty(), "")),
+                Arg::Absent => None,
+            });
+        }
+        let outputs = results.iter().map(|&value| self.tensor(value, Place::Arena)).collect();
+        let action = Action::Kernel {
+            name: lowered.kernel,
+            record: lowered.record,
+            algorithm: lowered.algorithm,
+        };
+        self.out.steps.push(Step { name: node.name.clone(), action, inputs, outputs });
+        Ok(())
+    }
+
+    /// What can be computed behind `node` in the same step, and the values that the step yields.
+    fn fuse(&self, index: usize, node: &Node, skip: &mut [bool]) -> (Tail, Vec<ValueId>) {
+        let mut tail = Tail::default();
+        let mut results = node.outputs.clone();
+        let [result] = node.outputs.as_slice() else { return (tail, results) };
+        if !node.op.tails().clamp || !self.target.fuses(Fusion::Clamp) {
+            return (tail, results);
+        }
+        let is_output = self.graph.outputs.iter().any(|output| output.value == *result);
+        if self.uses[result.index()] != 1 || is_output {
+            return (tail, results);
+        }
+        let reader = self.graph.nodes[index + 1..].iter().position(|reader| {
+            reader.inputs.iter().flatten().any(|input| input == result)
+        });
+        let Some(reader) = reader.map(|at| index + 1 + at) else { return (tail, results) };
+        let Op::Clip(clip) = &self.graph.nodes[reader].op else { return (tail, results) };
+        let clipped = self.graph.nodes[reader].outputs[0];
+        if self.graph.ty(clipped).quant != self.graph.ty(*result).quant {
+            return (tail, results);
+        }
+        tail.clamp = Some((clip.min, clip.max));
+        skip[reader] = true;
+        results[0] = clipped;
+        (tail, results)
+    }
+
+    fn lower(
+        &self,
+        index: usize,
+        node: &Node,
+        tail: Tail,
+        results: &[ValueId],
+    ) -> Result<embarca_ir::Lowered, CompileError> {
+        let operands: Vec<Option<Operand<'_>>> = node
+            .inputs
+            .iter()
+            .map(|input| {
+                let value = self.graph.value((*input)?);
+                let data = match value.def {
+                    Def::Const(id) => Some(self.model.constant(id)),
+                    _ => None,
+                };
+                Some(Operand { ty: &value.ty, known: value.known.as_deref(), data })
+            })
+            .collect();
+        let types: Vec<TensorType> =
+            results.iter().map(|&value| self.graph.ty(value).clone()).collect();
+        let io = Io { inputs: Operands(&operands), outputs: &types, tail };
+        node.op.lower(&io).map_err(|error| CompileError::Node {
+            node: format!("node {index} '{}' ({})", node.name, node.op.name()),
+            error,
+        })
+    }
+
+    /// The root of a tensor and the byte at which it begins there.
+    fn root(&self, index: TensorIndex) -> (TensorIndex, Dim) {
+        match &self.out.tensors[index].place {
+            Place::Alias(root, offset) => (*root, offset.clone()),
+            _ => (index, Dim::Known(0)),
+        }
+    }
+
+    /// A reshape shows the same bytes under other dimensions.
+    fn view(&mut self, node: &Node) -> Result<(), CompileError> {
+        let (Some(Some(input)), [output]) = (node.inputs.first(), node.outputs.as_slice()) else {
+            return Err(CompileError::Bug("a reshape has another arity".to_owned()));
+        };
+        let source = self.read(*input)?;
+        let (root, offset) = self.root(source);
+        self.tensor(*output, Place::Alias(root, offset));
+        Ok(())
+    }
+
+    /// Copies `source` into a new tensor.
+    fn copy(&mut self, source: TensorIndex, name: &str, place: Place) -> TensorIndex {
+        let ty = self.out.tensors[source].ty.clone();
+        self.out.tensors.push(Tensor { name: name.to_owned(), ty, place });
+        let target = self.out.tensors.len() - 1;
+        let copy = embarca_kernels::copy::ANY.name;
+        self.out.steps.push(Step {
+            name: name.to_owned(),
+            action: Action::Kernel { name: copy, record: Vec::new(), algorithm: Algorithm::Direct },
+            inputs: vec![Some(source)],
+            outputs: vec![target],
+        });
+        target
+    }
+
+    fn states(&mut self) -> Result<(), CompileError> {
+        // A state's next value may be another state's present one, so all are read before any is
+        // written.
+        let mut nexts = Vec::new();
+        for state in &self.graph.states {
+            let next = self.read(state.next)?;
+            let (root, _) = self.root(next);
+            let is_state = matches!(self.out.tensors[root].place, Place::State(_));
+            nexts.push(if is_state && 1 < self.graph.states.len() {
+                self.copy(next, "", Place::Arena)
+            } else {
+                next
+            });
+        }
+        for (number, (state, next)) in self.graph.states.iter().zip(nexts).enumerate() {
+            if state.next != state.value {
+                self.copy(next, &state.name, Place::State(number as u32));
+            }
+        }
+        Ok(())
+    }
+
+    fn outputs(&mut self) -> Result<(), CompileError> {
+        for (number, output) in self.graph.outputs.iter().enumerate() {
+            let place = Place::Output(number as u32);
+            let source = self.read(output.value)?;
+            let (root, offset) = self.root(source);
+            let whole = offset == Dim::Known(0)
+                && product(&self.out.tensors[root].ty.dims)
+                    == product(&self.out.tensors[source].ty.dims);
+            let free = self.out.tensors[root].place == Place::Arena && !self.has_pieces(root);
+            let index = if free && root == source {
+                self.out.tensors[root].place = place;
+                root
+            } else if free && whole {
+                self.adopt(root, source, place)
+            } else {
+                self.copy(source, &output.name, place)
+            };
+            self.out.tensors[index].name.clone_from(&output.name);
+            self.out.outputs.push(index);
+        }
+        Ok(())
+    }
+
+    /// Whether other tensors are written as parts of this one.
+    fn has_pieces(&self, root: TensorIndex) -> bool {
+        self.out.steps.iter().any(|step| step.action == Action::Join && step.outputs.contains(&root))
+    }
+
+    /// Makes the view `source` of `root` the tensor that owns the bytes.
+    fn adopt(&mut self, root: TensorIndex, source: TensorIndex, place: Place) -> TensorIndex {
+        self.out.tensors[source].place = place;
+        self.out.tensors[root].place = Place::Alias(source, Dim::Known(0));
+        for index in 0..self.out.tensors.len() {
+            if let Place::Alias(of, _) = &mut self.out.tensors[index].place
+                && *of == root
+            {
+                *of = source;
+            }
+        }
+        let writer = self.out.steps.iter().position(|step| step.outputs.contains(&root));
+        let at = writer.map_or(self.out.steps.len(), |at| at + 1);
+        self.out.steps.insert(
+            at,
+            Step {
+                name: String::new(),
+                action: Action::Join,
+                inputs: vec![Some(root)],
+                outputs: vec![source],
+            },
+        );
+        source
+    }
+}

@@ -1,0 +1,313 @@
+//! A plan in memory, ready for sessions.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use embarca_kernels::{Kernel, Signature, Ty};
+use embarca_num::DType;
+use embarca_plan::{Family, Program, Storage, Unit};
+
+use crate::error::LoadError;
+use crate::pool::Pool;
+use crate::prepare;
+use crate::session::Session;
+
+/// A plan file larger than this is refused.
+const MAX_FILE: u64 = 1 << 34;
+
+/// An optimized model, ready to run. Cheap to clone; sessions share its weights and threads.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    shared: Arc<Shared>,
+    pool: Arc<Pool>,
+}
+
+/// How a plan is loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// Threads that compute, the caller included.
+    pub threads: usize,
+    /// Whether the weights' checksum is verified.
+    pub verify: bool,
+}
+
+impl Default for LoadOptions {
+    /// One thread, weights verified.
+    fn default() -> Self {
+        Self { threads: 1, verify: true }
+    }
+}
+
+/// What sessions share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    units: Vec<Unit>,
+    len: usize,
+    /// First byte of the weights section.
+    weights: usize,
+    /// The program that runs here.
+    pub(crate) program: usize,
+    /// Constants in the arrangement that a faster twin reads, by step.
+    pub(crate) packed: HashMap<u32, Packed>,
+    pub(crate) buffers: Vec<Vec<Unit>>,
+}
+
+/// A packed constant of one step.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Packed {
+    pub kernel: &'static Kernel,
+    pub input: usize,
+    pub buffer: u32,
+    pub len: usize,
+}
+
+impl Shared {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &Unit::bytes(&self.units)[..self.len]
+    }
+
+    pub(crate) fn weights(&self) -> &[u8] {
+        &self.bytes()[self.weights..]
+    }
+
+    pub(crate) fn view(&self) -> Result<embarca_plan::Plan<'_>, LoadError> {
+        embarca_plan::Plan::reopen(self.bytes()).map_err(LoadError::Open)
+    }
+
+    pub(crate) fn program<'a>(
+        &self,
+        plan: &embarca_plan::Plan<'a>,
+    ) -> Result<Program<'a>, LoadError> {
+        plan.program(self.program).ok_or(LoadError::Unsupported("a plan without programs"))
+    }
+}
+
+/// An input or output of a model, as its author knows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Port {
+    /// The author's name.
+    pub name: String,
+    /// The element type.
+    pub dtype: DType,
+    /// Dimensions, outermost first; `None` is open until a session is given a shape.
+    pub dims: Vec<Option<usize>>,
+    /// Dimensions to plan for.
+    pub preferred: Vec<usize>,
+    /// Scale and zero point, when integers stand for real numbers under one scale.
+    pub quant: Option<(f32, i32)>,
+}
+
+/// What a model is for: class names and how raw data becomes its input.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Task {
+    /// Class names of output 0, in order.
+    pub labels: Vec<String>,
+    /// Per-channel mean of the raw pixel that input 0 expects subtracted.
+    pub mean: Vec<f32>,
+    /// Per-channel divisor after the mean.
+    pub std: Vec<f32>,
+}
+
+impl Plan {
+    /// Reads and checks a plan file.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is not a plan, is damaged, or does not run on this machine.
+    pub fn load(path: impl AsRef<Path>, options: LoadOptions) -> Result<Self, LoadError> {
+        let path = path.as_ref();
+        let file = |error: std::io::Error| LoadError::File(format!("{}: {error}", path.display()));
+        let len = std::fs::metadata(path).map_err(file)?.len();
+        if MAX_FILE < len {
+            return Err(LoadError::TooLarge);
+        }
+        Self::from_bytes(&std::fs::read(path).map_err(file)?, options)
+    }
+
+    /// Copies and checks a plan.
+    ///
+    /// # Errors
+    /// As [`Plan::load`].
+    pub fn from_bytes(bytes: &[u8], options: LoadOptions) -> Result<Self, LoadError> {
+        let mut units = vec![Unit::ZERO; Unit::count(bytes.len())];
+        Unit::bytes_mut(&mut units)[..bytes.len()].copy_from_slice(bytes);
+        let (program, weights) = {
+            let bytes = &Unit::bytes(&units)[..bytes.len()];
+            let plan = embarca_plan::Plan::open(bytes).map_err(LoadError::Open)?;
+            if options.verify {
+                plan.verify().map_err(|_| LoadError::Weights)?;
+            }
+            (choose(&plan)?, plan.weights().as_ptr().addr() - bytes.as_ptr().addr())
+        };
+        let mut shared = Shared {
+            units,
+            len: bytes.len(),
+            weights,
+            program,
+            packed: HashMap::new(),
+            buffers: Vec::new(),
+        };
+        pack(&mut shared)?;
+        let plan = Self { shared: Arc::new(shared), pool: Arc::new(Pool::new(options.threads)) };
+        // A plan that cannot run at its preferred sizes is refused at the door.
+        plan.session()?;
+        Ok(plan)
+    }
+
+    /// A session at the plan's preferred sizes.
+    ///
+    /// # Errors
+    /// When the sizes do not fit into memory.
+    pub fn session(&self) -> Result<Session, LoadError> {
+        let view = self.shared.view()?;
+        let prepared = prepare::prepare_preferred(&self.shared, &self.shared.program(&view)?)?;
+        Session::new(Arc::clone(&self.shared), Arc::clone(&self.pool), prepared)
+    }
+
+    /// A session for inputs of these shapes, in the order of [`Plan::inputs`].
+    ///
+    /// # Errors
+    /// When the shapes do not fit the plan or memory.
+    pub fn session_for(&self, shapes: &[&[u32]]) -> Result<Session, LoadError> {
+        let view = self.shared.view()?;
+        let prepared = prepare::prepare(&self.shared, &self.shared.program(&view)?, shapes)?;
+        Session::new(Arc::clone(&self.shared), Arc::clone(&self.pool), prepared)
+    }
+
+    /// Threads that compute, the caller included.
+    pub fn threads(&self) -> usize {
+        self.pool.threads()
+    }
+
+    /// Bytes of the plan.
+    pub fn bytes(&self) -> &[u8] {
+        self.shared.bytes()
+    }
+
+    /// The inputs.
+    pub fn inputs(&self) -> Vec<Port> {
+        self.ports(true)
+    }
+
+    /// The outputs.
+    pub fn outputs(&self) -> Vec<Port> {
+        self.ports(false)
+    }
+
+    fn ports(&self, inputs: bool) -> Vec<Port> {
+        let Ok(view) = self.shared.view() else { return Vec::new() };
+        let interface = view.interface();
+        let common = &interface.common;
+        let symbols: Vec<u32> = common.symbols.iter().map(|symbol| symbol.preferred).collect();
+        let mut values = vec![0i64; common.exprs.len()];
+        // Sizes that cannot be computed at the preferred values show as zero.
+        let _ = embarca_plan::evaluate(common.exprs, &symbols, &mut values);
+        let port = |port: embarca_plan::Port<'_>| Port {
+            name: port.name().unwrap_or_default().to_owned(),
+            dtype: port.dtype(),
+            dims: port.dims().map(|dim| dim.fixed().map(|dim| dim as usize)).collect(),
+            preferred: port.dims().map(|dim| dim.value(&values).unwrap_or(0) as usize).collect(),
+            quant: port.quant().and_then(|quant| match (quant.scales, quant.zeros) {
+                ([scale], [zero]) => Some((*scale, *zero)),
+                _ => None,
+            }),
+        };
+        if inputs {
+            interface.inputs().map(port).collect()
+        } else {
+            interface.outputs().map(port).collect()
+        }
+    }
+
+    /// What the model is for.
+    pub fn task(&self) -> Task {
+        let Ok(view) = self.shared.view() else { return Task::default() };
+        let Some(task) = view.task() else { return Task::default() };
+        let floats = |key: &str| task.floats(key).unwrap_or(&[]).to_vec();
+        let labels = task.texts("labels").map(|texts| texts.iter().map(str::to_owned).collect());
+        Task { labels: labels.unwrap_or_default(), mean: floats("mean"), std: floats("std") }
+    }
+}
+
+/// The program for this machine: one of its own family, else a portable one.
+fn choose(plan: &embarca_plan::Plan<'_>) -> Result<usize, LoadError> {
+    let host = match std::env::consts::ARCH {
+        "x86_64" => Family::X86_64,
+        "aarch64" => Family::AARCH64,
+        _ => Family::PORTABLE,
+    };
+    let families: Vec<Family> = plan.programs().map(|program| program.family()).collect();
+    let find = |family: Family| families.iter().position(|&other| other == family);
+    find(host).or_else(|| find(Family::PORTABLE)).ok_or_else(|| {
+        let name = |program: Program<'_>| {
+            program.target().map_or_else(|| program.family().name().to_owned(), str::to_owned)
+        };
+        LoadError::NoProgram(plan.programs().map(name).collect())
+    })
+}
+
+/// Packs the constants of steps that have a faster twin here.
+fn pack(shared: &mut Shared) -> Result<(), LoadError> {
+    let mut packed = HashMap::new();
+    let mut buffers = Vec::new();
+    {
+        let view = shared.view()?;
+        let program = shared.program(&view)?;
+        let symbols: Vec<u32> = program.common.symbols.iter().map(|s| s.preferred).collect();
+        let mut values = vec![0i64; program.common.exprs.len()];
+        program.evaluate(&symbols, &mut values).map_err(LoadError::Size)?;
+        for step in program.steps() {
+            let Some(portable) = embarca_kernels::portable(embarca_kernels::Opcode(step.opcode()))
+            else {
+                continue;
+            };
+            let Some(kernel) = embarca_kernels::fast::twin(portable.name) else { continue };
+            let dims = |index: Option<u32>| -> Option<(DType, Vec<u32>)> {
+                let tensor = program.tensor(index?)?;
+                let mut buffer = [0; embarca_plan::MAX_RANK];
+                Some((tensor.dtype(), tensor.dims_at(&values, &mut buffer)?.to_vec()))
+            };
+            let inputs: Vec<Option<(DType, Vec<u32>)>> = step.inputs().map(dims).collect();
+            let outputs: Vec<(DType, Vec<u32>)> =
+                step.outputs().iter().filter_map(|&index| dims(Some(index))).collect();
+            let input_types: Vec<Option<Ty<'_>>> = inputs
+                .iter()
+                .map(|ty| ty.as_ref().map(|(dtype, dims)| Ty { dtype: *dtype, dims }))
+                .collect();
+            let output_types: Vec<Ty<'_>> =
+                outputs.iter().map(|(dtype, dims)| Ty { dtype: *dtype, dims }).collect();
+            let signature = Signature {
+                record: step.record(),
+                inputs: &input_types,
+                outputs: &output_types,
+            };
+            // A twin need not take every case that the definition takes.
+            if (portable.check)(&signature).is_err() || (kernel.check)(&signature).is_err() {
+                continue;
+            }
+            let Some(how) = kernel.pack else {
+                let (input, buffer) = (usize::MAX, u32::MAX);
+                packed.insert(step.index, Packed { kernel, input, buffer, len: 0 });
+                continue;
+            };
+            let source = step.inputs().nth(how.input).flatten();
+            let Some(Storage::Weights { offset, len, packing }) =
+                source.and_then(|index| program.tensor(index)).map(|tensor| tensor.storage())
+            else {
+                continue;
+            };
+            let range = offset as usize..offset as usize + len as usize;
+            let (0, Some(data)) = (packing.id, view.weights().get(range)) else { continue };
+            let fault = |fault| LoadError::Kernel { step: step.index, kernel: kernel.name, fault };
+            let len = (how.len)(&signature).map_err(fault)?;
+            let mut units = vec![Unit::ZERO; Unit::count(len)];
+            (how.pack)(&signature, data, &mut Unit::bytes_mut(&mut units)[..len]).map_err(fault)?;
+            let buffer = buffers.len() as u32;
+            packed.insert(step.index, Packed { kernel, input: how.input, buffer, len });
+            buffers.push(units);
+        }
+    }
+    shared.packed = packed;
+    shared.buffers = buffers;
+    Ok(())
+}
