@@ -9,6 +9,8 @@ mod external;
 mod graph;
 mod labels;
 mod tensor;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 
@@ -126,7 +128,8 @@ pub fn read<'a>(
                 labels::property(key, value, &mut meta, &mut budget)?;
             }
             model::FUNCTIONS => {
-                let (key, function) = read_function(field.message()?, &mut budget)?;
+                let length = field.bytes()?.len() as u64;
+                let (key, function) = read_function(field.message()?, length, &mut budget)?;
                 if library.functions.insert(key, function).is_some() {
                     let what = format!("two functions are called '{}'", shown(key.1));
                     return Err(ReadError::malformed_at(field.at, what));
@@ -194,9 +197,11 @@ fn entry(mut message: Message<'_>) -> Result<(&str, &str), ReadError> {
 
 fn read_function<'a>(
     mut message: Message<'a>,
+    length: u64,
     budget: &mut Budget<'_>,
 ) -> Result<(Key<'a>, Function<'a>), ReadError> {
     let (mut name, mut domain, mut overload) = ("", "", "");
+    let mut borrowed = 0;
     let mut function = Function {
         inputs: Vec::new(),
         outputs: Vec::new(),
@@ -226,14 +231,14 @@ fn read_function<'a>(
             function::NODE => {
                 budget.longer_list::<Message<'_>>(function.nodes.len(), 1)?;
                 let node = field.message()?;
-                let bytes = field.bytes()?.len() as u64;
-                function.cost += bytes.saturating_sub(borrowed_bytes(node.clone())?);
+                borrowed += borrowed_bytes(node.clone())?;
                 function.nodes.push(node);
             }
             function::OPSET_IMPORT => opset(field.message()?, &mut function.opsets, budget)?,
             _ => {}
         }
     }
+    function.cost = length.saturating_sub(borrowed);
     Ok(((domain, name, overload), function))
 }
 

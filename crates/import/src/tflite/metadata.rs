@@ -16,6 +16,9 @@ const TENSOR_AXIS_LABELS: i8 = 2;
 const TENSOR_VALUE_LABELS: i8 = 3;
 const NORMALIZATION_OPTIONS: u8 = 1;
 
+/// How many outputs, and files of each, are looked at in search of labels.
+const MOST_FILES: usize = 100;
+
 /// Fields of `Metadata` in the model's schema.
 mod entry {
     pub const NAME: usize = 0;
@@ -131,8 +134,8 @@ fn normalization(
 
 /// The first label file of the outputs; of several languages the first, as TFLite Support does.
 fn label_file<'a>(outputs: Tables<'a>) -> Result<Option<&'a str>, ReadError> {
-    for output in outputs.iter() {
-        for file in output?.tables(tensor::ASSOCIATED_FILES)?.iter() {
+    for output in outputs.iter().take(MOST_FILES) {
+        for file in output?.tables(tensor::ASSOCIATED_FILES)?.iter().take(MOST_FILES) {
             let file = file?;
             let kind = file.i8(associated::TYPE, 0)?;
             if matches!(kind, TENSOR_AXIS_LABELS | TENSOR_VALUE_LABELS) {

@@ -9,6 +9,8 @@ mod metadata;
 mod operators;
 mod options;
 mod tensor;
+#[cfg(test)]
+mod tests;
 
 use embarca_ir::foreign::{AttrValue, ForeignGraph, ForeignModel, ForeignNode, Format};
 
@@ -135,6 +137,8 @@ fn read_codes<'a>(tables: Tables<'a>, budget: &mut Budget<'_>) -> Result<Vec<Cod
         let code = table
             .and_then(read_code)
             .map_err(|error| error.within(|| format!("operator code {index}")))?;
+        // Many codes may share one long name.
+        budget.items::<u8>(code.name.len())?;
         codes.push(code);
     }
     Ok(codes)

@@ -100,6 +100,9 @@ pub fn read(
         let value = match table {
             Some(table) => value(table, id, kind, graphs, budget)
                 .map_err(|error| error.within(|| format!("attribute '{name}'")))?,
+            None if matches!(kind, Graph) => {
+                return Err(ReadError::malformed(format!("attribute '{name}' is missing")));
+            }
             None => default(kind),
         };
         attrs.push((budget.text(name)?, value));
@@ -167,7 +170,7 @@ fn default(kind: Kind) -> AttrValue {
     match kind {
         Flag(default) => AttrValue::Int(i64::from(default)),
         Int(default) => AttrValue::Int(i64::from(default)),
-        Int8 | Long => AttrValue::Int(0),
+        Int8 | Long | Graph => AttrValue::Int(0),
         Real => AttrValue::Float(0.0),
         Enum8(names) | Enum32(names) => first(names),
         Type(default) => {
@@ -178,7 +181,6 @@ fn default(kind: Kind) -> AttrValue {
         Ints32 | Ints64 | Flags => AttrValue::Ints(Vec::new()),
         Reals => AttrValue::Floats(Vec::new()),
         Raw => AttrValue::Bytes(Vec::new()),
-        Graph => AttrValue::Graph(0),
     }
 }
 

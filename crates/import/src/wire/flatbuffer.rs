@@ -264,7 +264,8 @@ fn follow(file: &[u8], at: usize) -> Result<usize, ReadError> {
 }
 
 fn add(pos: usize, by: usize) -> Result<usize, ReadError> {
-    pos.checked_add(by).ok_or_else(|| ReadError::malformed_at(pos, "an offset leads out of the file"))
+    pos.checked_add(by)
+        .ok_or_else(|| ReadError::malformed_at(pos, "an offset leads out of the file"))
 }
 
 fn array<const N: usize>(file: &[u8], at: usize) -> Result<[u8; N], ReadError> {
