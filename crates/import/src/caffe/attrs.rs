@@ -25,15 +25,19 @@ pub fn attrs(
 ) -> Result<Vec<(String, AttrValue)>, ReadError> {
     let mut attrs = Attrs { list: Vec::new(), taken: HashSet::new(), budget };
     let own = schema::params_of(&layer.kind);
-    // Caffe reads only the message of the layer's own type.
+    // Caffe reads only the message of the layer's own type; one that it does not know at all may
+    // belong to a branch that extends the type.
     let counts = |name: &str, value: &Value<'_>| match (own, value) {
-        (Some(own), Value::Message(_)) => own.contains(&name),
+        (Some(own), Value::Message(_)) => own.contains(&name) || LAYER.by_name(name).is_none(),
         _ => true,
     };
     let fields = layer.params.fields.iter().filter(|(name, value)| counts(name, value));
     attrs.add(fields, Some(&LAYER))?;
     Ok(attrs.list)
 }
+
+/// Bytes that grouping takes for each name: the entries of a map and two lists.
+const PER_NAME: u64 = 160;
 
 struct Attrs<'b, 'l> {
     list: Vec<(String, AttrValue)>,
@@ -52,10 +56,15 @@ impl Attrs<'_, '_> {
         let mut index: HashMap<&str, usize> = HashMap::new();
         for (name, value) in fields.filter(|(name, _)| !IDLE.contains(name)) {
             self.budget.items::<&Value<'_>>(1)?;
-            let at = *index.entry(name).or_insert_with(|| {
-                order.push((name, Vec::new()));
-                order.len() - 1
-            });
+            let at = match index.get(name) {
+                Some(&at) => at,
+                None => {
+                    self.budget.bytes(PER_NAME)?;
+                    order.push((name, Vec::new()));
+                    index.insert(name, order.len() - 1);
+                    order.len() - 1
+                }
+            };
             if let Some((_, values)) = order.get_mut(at) {
                 values.push(value);
             }

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::caffe::typed::Message;
+use embarca_num::half::f16_to_f32;
+
+use crate::caffe::typed::{Message, Value};
 use crate::error::ReadError;
 use crate::limits::Budget;
 
@@ -21,7 +23,7 @@ impl<'a> Blob<'a> {
     /// # Errors
     /// A negative dimension, more axes or elements than the limits allow, or another number of
     /// elements than the shape asks for.
-    pub fn read(mut proto: Message<'a>, budget: &Budget<'_>) -> Result<Self, ReadError> {
+    pub fn read(mut proto: Message<'a>, budget: &mut Budget<'_>) -> Result<Self, ReadError> {
         let legacy = ["num", "channels", "height", "width"];
         let stated = match proto.message("shape") {
             Some(shape) => shape.ints("dim"),
@@ -36,7 +38,13 @@ impl<'a> Blob<'a> {
             return Err(ReadError::malformed(format!("shape {stated:?} has a negative axis")));
         };
         let elements = budget.elements(&dims)?;
-        let data = proto.bulk.take().map(|bulk| *bulk).unwrap_or_default();
+        let data = match (proto.bulk.take(), proto.get("raw_data")) {
+            (Some(bulk), _) => *bulk,
+            (None, Some(Value::Bytes(raw))) => {
+                from_raw(raw, proto.text("raw_data_type").unwrap_or("DOUBLE"), budget)?
+            }
+            _ => Cow::default(),
+        };
         if elements.checked_mul(4) != Some(data.len() as u64) {
             let held = data.len() / 4;
             let what = format!("{held} numbers where its shape {dims:?} asks for {elements}");
@@ -59,6 +67,31 @@ impl<'a> Blob<'a> {
             self.dims = vec![self.dims.iter().product()];
         }
     }
+}
+
+/// NVIDIA's bytes of any of its types as f32; what is f32 already stays borrowed.
+fn from_raw<'a>(
+    raw: &'a [u8],
+    stored: &str,
+    budget: &mut Budget<'_>,
+) -> Result<Cow<'a, [u8]>, ReadError> {
+    let size = match stored {
+        "FLOAT" => return Ok(Cow::Borrowed(raw)),
+        "FLOAT16" => 2,
+        "DOUBLE" => 8,
+        _ => return Err(ReadError::unsupported("the raw data is neither real nor half precision")),
+    };
+    if !raw.len().is_multiple_of(size) {
+        let what = format!("{} bytes of raw data of {size} bytes each", raw.len());
+        return Err(ReadError::malformed(what));
+    }
+    budget.items::<f32>(raw.len() / size)?;
+    let halves = raw.as_chunks().0.iter().map(|half| f16_to_f32(u16::from_le_bytes(*half)));
+    let doubles = raw.as_chunks().0.iter().map(|double| f64::from_le_bytes(*double) as f32);
+    Ok(Cow::Owned(match size {
+        2 => halves.flat_map(f32::to_le_bytes).collect(),
+        _ => doubles.flat_map(f32::to_le_bytes).collect(),
+    }))
 }
 
 /// What one blob of a layer must look like.
@@ -147,7 +180,7 @@ fn wants(
                     Some(_) => positive(param, "group")?,
                     None => 1,
                 };
-                if outputs % group != 0 {
+                if !outputs.is_multiple_of(group) {
                     let what = format!("num_output {outputs} does not divide by group {group}");
                     return Err(ReadError::malformed(what));
                 }

@@ -15,6 +15,9 @@ use crate::caffe::upgrade::{Layer, Net};
 use crate::error::{ReadError, shown};
 use crate::limits::Budget;
 
+/// Bytes that the builder's maps take for each tensor.
+const PER_TENSOR: u64 = 160;
+
 /// Learned blobs by layer name.
 pub type Weights<'a> = HashMap<String, Vec<Blob<'a>>>;
 
@@ -121,15 +124,17 @@ fn useful_tops(layers: &[Layer<'_>]) -> Vec<Vec<bool>> {
     let mut later: HashMap<&str, bool> = HashMap::new();
     let mut all = Vec::with_capacity(layers.len());
     for layer in layers.iter().rev() {
-        let tops: Vec<bool> =
-            layer.tops.iter().map(|top| later.get(top.as_str()).copied().unwrap_or(true)).collect();
+        let role = role(&layer.kind);
+        // What a layer computes and nobody reads is an output; unread samples are just unread.
+        let unread = role != Role::Data;
+        let is_useful = |top: &String| later.get(top.as_str()).copied().unwrap_or(unread);
+        let tops: Vec<bool> = layer.tops.iter().map(is_useful).collect();
         for top in &layer.tops {
             later.remove(top.as_str());
         }
-        let role = role(&layer.kind);
         for (index, bottom) in layer.bottoms.iter().enumerate() {
             let is_useful = match role {
-                Role::Training => index < predictions(&layer.kind) || 1 < layer.tops.len(),
+                Role::Training => index < predictions(&layer.kind),
                 Role::Silence => false,
                 _ => tops.contains(&true),
             };
@@ -300,7 +305,7 @@ impl<'a> Builder<'a, '_, '_> {
 
     fn tensor(&mut self, tensor: ForeignTensor<'a>) -> Result<usize, ReadError> {
         self.budget.tensor()?;
-        self.budget.bytes(tensor.name.len() as u64)?;
+        self.budget.bytes(PER_TENSOR.saturating_add(tensor.name.len() as u64))?;
         if let Some(dims) = &tensor.dims {
             self.budget.items::<ForeignDim>(dims.len())?;
         }

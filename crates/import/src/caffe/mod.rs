@@ -28,6 +28,7 @@
 mod attrs;
 mod blobs;
 mod graph;
+mod params;
 mod schema;
 mod typed;
 mod upgrade;
@@ -39,7 +40,7 @@ use crate::caffe::blobs::Blob;
 use crate::caffe::graph::Weights;
 use crate::caffe::typed::{Message, Value};
 use crate::caffe::upgrade::Net;
-use crate::error::ReadError;
+use crate::error::{ReadError, shown};
 use crate::limits::Budget;
 use crate::wire::{protobuf, prototxt};
 
@@ -77,6 +78,7 @@ pub fn read_binary<'a>(
     limits: &ImportLimits,
 ) -> Result<ForeignModel<'a>, ReadError> {
     let mut budget = Budget::new(limits, caffemodel.len())?;
+    refuse_hdf5(caffemodel)?;
     let wire = protobuf::Message::new(caffemodel, limits.nesting);
     let proto = typed::from_binary(wire, &schema::NET, &mut budget)?;
     let mut net = upgrade::upgrade(proto, &mut budget)?;
@@ -90,13 +92,19 @@ pub fn read_binary<'a>(
 }
 
 fn net_from_text<'t>(text: &'t [u8], budget: &mut Budget<'_>) -> Result<Net<'t>, ReadError> {
-    // A field of a real net takes twenty bytes and more.
+    // A field of a real net takes twenty bytes and more; the tree takes about sixty for each.
     let text_limits = prototxt::TextLimits {
         nesting: usize::try_from(budget.limits.nesting).unwrap_or(usize::MAX),
-        fields: (1usize << 16).saturating_add(text.len() / 16),
+        fields: (1usize << 15).saturating_add(text.len() / 24),
     };
-    let block = prototxt::parse(text, &text_limits)
-        .map_err(|error| ReadError::malformed(error.what).within(|| error.at.to_string()))?;
+    let block = prototxt::parse(text, &text_limits).map_err(|error| {
+        let place = error.at.to_string();
+        let error = match error.is_limit {
+            true => ReadError::over_limit(error.what),
+            false => ReadError::malformed(error.what),
+        };
+        error.within(|| place)
+    })?;
     let proto = typed::from_text(block, Some(&schema::NET), budget)?;
     upgrade::upgrade(proto, budget)
 }
@@ -113,6 +121,7 @@ fn take_blobs<'n, 'a: 'n>(
 
 /// The learned blobs of a caffemodel of any age.
 fn weights<'a>(bytes: &'a [u8], budget: &mut Budget<'_>) -> Result<Weights<'a>, ReadError> {
+    refuse_hdf5(bytes)?;
     let wire = protobuf::Message::new(bytes, budget.limits.nesting);
     let proto = typed::from_binary(wire, &schema::NET_WEIGHTS, budget)?;
     let mut weights = Weights::new();
@@ -128,7 +137,7 @@ fn weights<'a>(bytes: &'a [u8], budget: &mut Budget<'_>) -> Result<Weights<'a>, 
         }
         let name = layer.text("name").unwrap_or_default().to_owned();
         let blobs = layer_blobs(layer, budget)
-            .map_err(|error| error.within(|| format!("layer '{}'", crate::error::shown(&name))))?;
+            .map_err(|error| error.within(|| format!("layer '{}'", shown(&name))))?;
         if !blobs.is_empty() {
             budget.items::<(String, Vec<Blob<'_>>)>(1)?;
             weights.insert(name, blobs);
@@ -151,3 +160,15 @@ fn layer_blobs<'a>(
     }
     Ok(blobs)
 }
+
+fn refuse_hdf5(bytes: &[u8]) -> Result<(), ReadError> {
+    match bytes.starts_with(b"\x89HDF\r\n") {
+        true => Err(ReadError::unsupported(
+            "weights in HDF5 are not read: load them in Caffe and save a binary caffemodel",
+        )),
+        false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,8 @@
 //! Fields that only training reads have the kind [`Kind::Skip`]. Defaults are absent on purpose:
 //! what a file leaves out stays out, and each operator's dossier knows its own defaults.
 
+use crate::caffe::params::*;
+
 /// What a field holds.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
@@ -24,6 +26,8 @@ pub enum Kind {
     Floats,
     /// The bulk of a blob, `repeated double`.
     Doubles,
+    /// `bytes`, which only the binary form can hold.
+    Bytes,
     /// Known and of no use at inference.
     Skip,
 }
@@ -67,7 +71,7 @@ impl MessageDef {
     }
 }
 
-const fn message(fields: &'static [FieldDef]) -> MessageDef {
+pub(super) const fn message(fields: &'static [FieldDef]) -> MessageDef {
     MessageDef { fields, by_type: &[], partial: false }
 }
 
@@ -76,11 +80,11 @@ const fn part(fields: &'static [FieldDef]) -> MessageDef {
     MessageDef { fields, by_type: &[], partial: true }
 }
 
-const fn one(number: u32, name: &'static str, kind: Kind) -> FieldDef {
+pub(super) const fn one(number: u32, name: &'static str, kind: Kind) -> FieldDef {
     FieldDef { number, name, kind, many: false }
 }
 
-const fn many(number: u32, name: &'static str, kind: Kind) -> FieldDef {
+pub(super) const fn many(number: u32, name: &'static str, kind: Kind) -> FieldDef {
     FieldDef { number, name, kind, many: true }
 }
 
@@ -156,8 +160,6 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 const PHASE: Kind = Kind::Enum(&[("TRAIN", 0), ("TEST", 1)]);
-const POOL: Kind = Kind::Enum(&[("MAX", 0), ("AVE", 1), ("STOCHASTIC", 2)]);
-const CODE: Kind = Kind::Enum(&[("CORNER", 1), ("CENTER_SIZE", 2), ("CORNER_SIZE", 3)]);
 
 /// `BlobShape`
 pub static SHAPE: MessageDef = message(&[many(1, "dim", Kind::Int)]);
@@ -173,6 +175,9 @@ pub static BLOB: MessageDef = part(&[
     one(7, "shape", Kind::Message(&SHAPE)),
     many(8, "double_data", Kind::Doubles),
     many(9, "double_diff", Kind::Skip),
+    // NVIDIA's branch, in which half-precision weights are published.
+    one(10, "raw_data_type", Kind::Enum(&[("DOUBLE", 0), ("FLOAT", 1), ("FLOAT16", 2)])),
+    one(12, "raw_data", Kind::Bytes),
 ]);
 
 /// `NetStateRule`
@@ -430,338 +435,6 @@ static V0_LAYER: MessageDef = message(&[
     one(65, "concat_dim", Kind::Int),
     one(1001, "hdf5_output_param", Kind::Skip),
 ]);
-
-static TRANSFORM: MessageDef = message(&[
-    one(1, "scale", Kind::Real),
-    one(2, "mirror", Kind::Skip),
-    one(3, "crop_size", Kind::Int),
-    one(4, "mean_file", Kind::Text),
-    many(5, "mean_value", Kind::Real),
-    one(6, "force_color", Kind::Bool),
-    one(7, "force_gray", Kind::Bool),
-]);
-
-static DATA: MessageDef = message(&[
-    one(1, "source", Kind::Skip),
-    one(2, "scale", Kind::Real),
-    one(3, "mean_file", Kind::Text),
-    one(4, "batch_size", Kind::Skip),
-    one(5, "crop_size", Kind::Int),
-    one(6, "mirror", Kind::Skip),
-    one(7, "rand_skip", Kind::Skip),
-    one(8, "backend", Kind::Skip),
-    one(9, "force_encoded_color", Kind::Skip),
-    one(10, "prefetch", Kind::Skip),
-]);
-
-static IMAGE_DATA: MessageDef = message(&[
-    one(1, "source", Kind::Skip),
-    one(2, "scale", Kind::Real),
-    one(3, "mean_file", Kind::Text),
-    one(4, "batch_size", Kind::Skip),
-    one(5, "crop_size", Kind::Int),
-    one(6, "mirror", Kind::Skip),
-    one(7, "rand_skip", Kind::Skip),
-    one(8, "shuffle", Kind::Skip),
-    one(9, "new_height", Kind::Int),
-    one(10, "new_width", Kind::Int),
-    one(11, "is_color", Kind::Bool),
-    one(12, "root_folder", Kind::Skip),
-]);
-
-static WINDOW_DATA: MessageDef = message(&[
-    one(1, "source", Kind::Skip),
-    one(2, "scale", Kind::Real),
-    one(3, "mean_file", Kind::Text),
-    one(4, "batch_size", Kind::Skip),
-    one(5, "crop_size", Kind::Int),
-    one(6, "mirror", Kind::Skip),
-    one(7, "fg_threshold", Kind::Skip),
-    one(8, "bg_threshold", Kind::Skip),
-    one(9, "fg_fraction", Kind::Skip),
-    one(10, "context_pad", Kind::Skip),
-    one(11, "crop_mode", Kind::Skip),
-    one(12, "cache_images", Kind::Skip),
-    one(13, "root_folder", Kind::Skip),
-]);
-
-static MEMORY_DATA: MessageDef = message(&[
-    one(1, "batch_size", Kind::Int),
-    one(2, "channels", Kind::Int),
-    one(3, "height", Kind::Int),
-    one(4, "width", Kind::Int),
-]);
-
-static INPUT: MessageDef = message(&[many(1, "shape", Kind::Message(&SHAPE))]);
-
-static ARGMAX: MessageDef = message(&[
-    one(1, "out_max_val", Kind::Bool),
-    one(2, "top_k", Kind::Int),
-    one(3, "axis", Kind::Int),
-]);
-
-static CLIP: MessageDef = message(&[one(1, "min", Kind::Real), one(2, "max", Kind::Real)]);
-
-static CONCAT: MessageDef = message(&[one(1, "concat_dim", Kind::Int), one(2, "axis", Kind::Int)]);
-
-static BATCH_NORM: MessageDef = message(&[
-    one(1, "use_global_stats", Kind::Bool),
-    one(2, "moving_average_fraction", Kind::Skip),
-    one(3, "eps", Kind::Real),
-]);
-
-static BN: MessageDef = message(&[
-    one(1, "slope_filler", Kind::Skip),
-    one(2, "bias_filler", Kind::Skip),
-    one(3, "momentum", Kind::Skip),
-    one(4, "eps", Kind::Real),
-    one(5, "frozen", Kind::Skip),
-    one(6, "engine", Kind::Skip),
-]);
-
-static BIAS: MessageDef = message(&[
-    one(1, "axis", Kind::Int),
-    one(2, "num_axes", Kind::Int),
-    one(3, "filler", Kind::Skip),
-]);
-
-static CONVOLUTION: MessageDef = message(&[
-    one(1, "num_output", Kind::Int),
-    one(2, "bias_term", Kind::Bool),
-    many(3, "pad", Kind::Int),
-    many(4, "kernel_size", Kind::Int),
-    one(5, "group", Kind::Int),
-    many(6, "stride", Kind::Int),
-    one(7, "weight_filler", Kind::Skip),
-    one(8, "bias_filler", Kind::Skip),
-    one(9, "pad_h", Kind::Int),
-    one(10, "pad_w", Kind::Int),
-    one(11, "kernel_h", Kind::Int),
-    one(12, "kernel_w", Kind::Int),
-    one(13, "stride_h", Kind::Int),
-    one(14, "stride_w", Kind::Int),
-    one(15, "engine", Kind::Skip),
-    one(16, "axis", Kind::Int),
-    one(17, "force_nd_im2col", Kind::Skip),
-    many(18, "dilation", Kind::Int),
-]);
-
-static CROP: MessageDef = message(&[one(1, "axis", Kind::Int), many(2, "offset", Kind::Int)]);
-
-static DROPOUT: MessageDef = message(&[
-    one(1, "dropout_ratio", Kind::Real),
-    one(2, "sample_weights_test", Kind::Bool),
-    one(3, "scale_train", Kind::Bool),
-]);
-
-static ELTWISE: MessageDef = message(&[
-    one(1, "operation", Kind::Enum(&[("PROD", 0), ("SUM", 1), ("MAX", 2)])),
-    many(2, "coeff", Kind::Real),
-    one(3, "stable_prod_grad", Kind::Skip),
-]);
-
-static ELU: MessageDef = message(&[one(1, "alpha", Kind::Real)]);
-
-static EMBED: MessageDef = message(&[
-    one(1, "num_output", Kind::Int),
-    one(2, "input_dim", Kind::Int),
-    one(3, "bias_term", Kind::Bool),
-    one(4, "weight_filler", Kind::Skip),
-    one(5, "bias_filler", Kind::Skip),
-]);
-
-static BASE_SCALE_SHIFT: MessageDef = message(&[
-    one(1, "base", Kind::Real),
-    one(2, "scale", Kind::Real),
-    one(3, "shift", Kind::Real),
-]);
-
-static FLATTEN: MessageDef = message(&[one(1, "axis", Kind::Int), one(2, "end_axis", Kind::Int)]);
-
-static INNER_PRODUCT: MessageDef = message(&[
-    one(1, "num_output", Kind::Int),
-    one(2, "bias_term", Kind::Bool),
-    one(3, "weight_filler", Kind::Skip),
-    one(4, "bias_filler", Kind::Skip),
-    one(5, "axis", Kind::Int),
-    one(6, "transpose", Kind::Bool),
-]);
-
-static LRN: MessageDef = message(&[
-    one(1, "local_size", Kind::Int),
-    one(2, "alpha", Kind::Real),
-    one(3, "beta", Kind::Real),
-    one(4, "norm_region", Kind::Enum(&[("ACROSS_CHANNELS", 0), ("WITHIN_CHANNEL", 1)])),
-    one(5, "k", Kind::Real),
-    one(6, "engine", Kind::Skip),
-]);
-
-static MVN: MessageDef = message(&[
-    one(1, "normalize_variance", Kind::Bool),
-    one(2, "across_channels", Kind::Bool),
-    one(3, "eps", Kind::Real),
-]);
-
-static PARAMETER: MessageDef = message(&[one(1, "shape", Kind::Message(&SHAPE))]);
-
-static POOLING: MessageDef = message(&[
-    one(1, "pool", POOL),
-    one(2, "kernel_size", Kind::Int),
-    one(3, "stride", Kind::Int),
-    one(4, "pad", Kind::Int),
-    one(5, "kernel_h", Kind::Int),
-    one(6, "kernel_w", Kind::Int),
-    one(7, "stride_h", Kind::Int),
-    one(8, "stride_w", Kind::Int),
-    one(9, "pad_h", Kind::Int),
-    one(10, "pad_w", Kind::Int),
-    one(11, "engine", Kind::Skip),
-    one(12, "global_pooling", Kind::Bool),
-    one(13, "round_mode", Kind::Enum(&[("CEIL", 0), ("FLOOR", 1)])),
-    one(0, "ceil_mode", Kind::Bool),
-]);
-
-static POWER: MessageDef = message(&[
-    one(1, "power", Kind::Real),
-    one(2, "scale", Kind::Real),
-    one(3, "shift", Kind::Real),
-]);
-
-static PYTHON: MessageDef = message(&[
-    one(1, "module", Kind::Text),
-    one(2, "layer", Kind::Text),
-    one(3, "param_str", Kind::Text),
-    one(4, "share_in_parallel", Kind::Skip),
-]);
-
-static RECURRENT: MessageDef = message(&[
-    one(1, "num_output", Kind::Int),
-    one(2, "weight_filler", Kind::Skip),
-    one(3, "bias_filler", Kind::Skip),
-    one(4, "debug_info", Kind::Skip),
-    one(5, "expose_hidden", Kind::Bool),
-]);
-
-static REDUCTION: MessageDef = message(&[
-    one(1, "operation", Kind::Enum(&[("SUM", 1), ("ASUM", 2), ("SUMSQ", 3), ("MEAN", 4)])),
-    one(2, "axis", Kind::Int),
-    one(3, "coeff", Kind::Real),
-]);
-
-static RELU: MessageDef =
-    message(&[one(1, "negative_slope", Kind::Real), one(2, "engine", Kind::Skip)]);
-
-static RESHAPE: MessageDef = message(&[
-    one(1, "shape", Kind::Message(&SHAPE)),
-    one(2, "axis", Kind::Int),
-    one(3, "num_axes", Kind::Int),
-]);
-
-static SCALE: MessageDef = message(&[
-    one(1, "axis", Kind::Int),
-    one(2, "num_axes", Kind::Int),
-    one(3, "filler", Kind::Skip),
-    one(4, "bias_term", Kind::Bool),
-    one(5, "bias_filler", Kind::Skip),
-]);
-
-static ENGINE_ONLY: MessageDef = message(&[one(1, "engine", Kind::Skip)]);
-
-static SLICE: MessageDef = message(&[
-    one(1, "slice_dim", Kind::Int),
-    many(2, "slice_point", Kind::Int),
-    one(3, "axis", Kind::Int),
-]);
-
-static SOFTMAX: MessageDef = message(&[one(1, "engine", Kind::Skip), one(2, "axis", Kind::Int)]);
-
-static SWISH: MessageDef = message(&[one(1, "beta", Kind::Real)]);
-
-static TILE: MessageDef = message(&[one(1, "axis", Kind::Int), one(2, "tiles", Kind::Int)]);
-
-static THRESHOLD: MessageDef = message(&[one(1, "threshold", Kind::Real)]);
-
-static SPP: MessageDef = message(&[
-    one(1, "pyramid_height", Kind::Int),
-    one(2, "pool", POOL),
-    one(6, "engine", Kind::Skip),
-]);
-
-static PRELU: MessageDef =
-    message(&[one(1, "filler", Kind::Skip), one(2, "channel_shared", Kind::Bool)]);
-
-static PERMUTE: MessageDef = message(&[many(1, "order", Kind::Int)]);
-
-static PRIOR_BOX: MessageDef = message(&[
-    many(1, "min_size", Kind::Real),
-    many(2, "max_size", Kind::Real),
-    many(3, "aspect_ratio", Kind::Real),
-    one(4, "flip", Kind::Bool),
-    one(5, "clip", Kind::Bool),
-    many(6, "variance", Kind::Real),
-    one(7, "img_size", Kind::Int),
-    one(8, "img_h", Kind::Int),
-    one(9, "img_w", Kind::Int),
-    one(10, "step", Kind::Real),
-    one(11, "step_h", Kind::Real),
-    one(12, "step_w", Kind::Real),
-    one(13, "offset", Kind::Real),
-]);
-
-static NON_MAXIMUM_SUPPRESSION: MessageDef = message(&[
-    one(1, "nms_threshold", Kind::Real),
-    one(2, "top_k", Kind::Int),
-    one(3, "eta", Kind::Real),
-]);
-
-static DETECTION_OUTPUT: MessageDef = message(&[
-    one(1, "num_classes", Kind::Int),
-    one(2, "share_location", Kind::Bool),
-    one(3, "background_label_id", Kind::Int),
-    one(4, "nms_param", Kind::Message(&NON_MAXIMUM_SUPPRESSION)),
-    one(5, "save_output_param", Kind::Skip),
-    one(6, "code_type", CODE),
-    one(7, "keep_top_k", Kind::Int),
-    one(8, "variance_encoded_in_target", Kind::Bool),
-    one(9, "confidence_threshold", Kind::Real),
-    one(10, "visualize", Kind::Skip),
-    one(11, "visualize_threshold", Kind::Skip),
-    one(12, "save_file", Kind::Skip),
-]);
-
-static NORMALIZE: MessageDef = message(&[
-    one(1, "across_spatial", Kind::Bool),
-    one(2, "scale_filler", Kind::Skip),
-    one(3, "channel_shared", Kind::Bool),
-    one(4, "eps", Kind::Real),
-]);
-
-static INTERP: MessageDef = message(&[
-    one(1, "height", Kind::Int),
-    one(2, "width", Kind::Int),
-    one(3, "zoom_factor", Kind::Int),
-    one(4, "shrink_factor", Kind::Int),
-    one(5, "pad_beg", Kind::Int),
-    one(6, "pad_end", Kind::Int),
-]);
-
-static UPSAMPLE: MessageDef = message(&[one(1, "scale", Kind::Int)]);
-
-static ROI_POOLING: MessageDef = message(&[
-    one(1, "pooled_h", Kind::Int),
-    one(2, "pooled_w", Kind::Int),
-    one(3, "spatial_scale", Kind::Real),
-]);
-
-static PSROI_POOLING: MessageDef = message(&[
-    one(1, "spatial_scale", Kind::Real),
-    one(2, "output_dim", Kind::Int),
-    one(3, "group_size", Kind::Int),
-]);
-
-static REORG: MessageDef = message(&[one(1, "stride", Kind::Int), one(2, "reverse", Kind::Bool)]);
-
-static SHUFFLE_CHANNEL: MessageDef = message(&[one(1, "group", Kind::Int)]);
 
 #[cfg(test)]
 mod tests {

@@ -27,6 +27,8 @@ pub enum Value<'a> {
     Text(Cow<'a, str>),
     /// A message.
     Message(Message<'a>),
+    /// Uninterpreted.
+    Bytes(&'a [u8]),
     /// A field of a binary file whose number the schema lacks.
     Unknown(u32),
 }
@@ -147,7 +149,9 @@ pub fn from_text<'a>(
     def: Option<&'static MessageDef>,
     budget: &mut Budget<'_>,
 ) -> Result<Message<'a>, ReadError> {
-    let mut message = Message::default();
+    // The block is as large already, and is freed as soon as it is read.
+    let fields = Vec::with_capacity(block.fields.len());
+    let mut message = Message { fields, bulk: None };
     for prototxt::Field { name, at, value } in block.fields {
         let place = || at.to_string();
         let field = def.and_then(|def| def.by_name(name));
@@ -196,6 +200,7 @@ pub fn from_text<'a>(
                 continue;
             }
             (Some(Kind::Floats | Kind::Doubles), _) => return Err(wrong("a number")),
+            (Some(Kind::Bytes), _) => return Err(wrong("the binary form of the file")),
             (None, Raw::Scalar(token)) => guess(token),
         };
         message.push(name, typed, budget).map_err(|error| error.within(place))?;
@@ -277,6 +282,7 @@ fn read_field<'a>(
             }
             Ok(())
         }
+        Kind::Bytes => message.push(name, Value::Bytes(field.bytes()?), budget),
         Kind::Floats => {
             let piece = match field.value {
                 protobuf::Value::Bytes(bytes) => {

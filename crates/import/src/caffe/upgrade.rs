@@ -97,11 +97,11 @@ pub fn upgrade<'a>(proto: Message<'a>, budget: &mut Budget<'_>) -> Result<Net<'a
             continue;
         };
         let index = net.layers.len();
-        let place = |layer: &Message<'_>| {
-            let name = layer.text("name").or(layer.message("layer")?.text("name"));
-            Some(format!("layer {index} '{}'", shown(name?)))
+        let inner = layer.message("layer").and_then(|inner| inner.text("name"));
+        let place = match layer.text("name").or(inner) {
+            Some(name) => format!("layer {index} '{}'", shown(name)),
+            None => format!("layer {index}"),
         };
-        let place = place(&layer).unwrap_or_else(|| format!("layer {index}"));
         let upgraded = match name {
             "layer" => current(layer, budget),
             "layers" if is_v0 => v0(layer, budget),
@@ -155,12 +155,14 @@ fn inputs(proto: &Message<'_>, net: &mut Net<'_>) -> Result<(), ReadError> {
 
 /// A layer whose fields have the names of the current layout; `type` aside, V1 is the same.
 fn current<'a>(proto: Message<'a>, budget: &mut Budget<'_>) -> Result<Layer<'a>, ReadError> {
+    budget.items::<Layer<'_>>(1)?;
     let mut layer = Layer::default();
     let text = |value: Value<'_>| match value {
         Value::Text(text) => text.into_owned(),
         _ => String::new(),
     };
     for (name, value) in proto.fields {
+        budget.items::<(&str, Value<'_>)>(1)?;
         match (name, value) {
             ("name", value) => layer.name = text(value),
             ("type", Value::Int(number)) => layer.kind = number.to_string(),
