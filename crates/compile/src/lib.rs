@@ -1,0 +1,3 @@
+//! From a graph to a plan for a target.
+
+pub mod plan_writer;
