@@ -1,3 +1,121 @@
-//! From a graph to a plan for a target.
+//! From a graph to a plan: fusion, views, memory, the plan writer.
+//!
+//! Targets reach this crate as data; no file, no runtime, no thread.
 
+pub mod emit;
 pub mod plan_writer;
+pub mod schedule;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use embarca_ir::{LowerError, Model};
+use embarca_kernels::Fault;
+use embarca_target::Target;
+
+use crate::plan_writer::{PlanSource, PropertySource};
+
+/// Why a model does not become a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CompileError {
+    /// A node has no kernel for its types.
+    Node {
+        /// Which.
+        node: String,
+        /// Why.
+        error: LowerError,
+    },
+    /// A kernel refuses the types or shapes of a step.
+    Kernel {
+        /// Which.
+        step: String,
+        /// Why.
+        fault: Fault,
+        /// Types and dimensions.
+        types: String,
+    },
+    /// Valid, but beyond what a plan or the target holds.
+    Limit(String),
+    /// A defect of Embarca.
+    Bug(String),
+}
+
+impl fmt::Display for CompileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Node { node, error } => write!(f, "{node}: {error}"),
+            Self::Kernel { step, fault, types } => {
+                write!(f, "{step}: {}; {types}", fault.describe())
+            }
+            Self::Limit(message) => f.write_str(message),
+            Self::Bug(message) => write!(f, "this is a defect of Embarca: {message}"),
+        }
+    }
+}
+
+impl std::error::Error for CompileError {}
+
+/// What a build is told.
+#[derive(Clone, Debug)]
+pub struct BuildOptions {
+    /// The targets; one program each.
+    pub targets: Vec<Target>,
+    /// Where the model comes from, for the plan's provenance.
+    pub provenance: BTreeMap<String, String>,
+}
+
+/// The optimized, target-blind graph in which every node has a kernel.
+///
+/// # Errors
+/// When a node has neither a kernel nor a decomposition.
+pub fn prepare(model: Model) -> Result<Model, CompileError> {
+    let bug = |error: embarca_ir::ShapeError| CompileError::Bug(error.0);
+    let model = embarca_opt::optimize(model).map_err(bug)?;
+    let model = embarca_opt::decompose(model).map_err(|error| CompileError::Node {
+        node: format!("node '{}' ({})", error.node, error.op),
+        error: error.error,
+    })?;
+    embarca_opt::optimize(model).map_err(bug)
+}
+
+/// The bytes of a plan. The same model, options and version of Embarca give the same bytes.
+///
+/// # Errors
+/// When a node has no kernel on a target, or something exceeds what a plan holds.
+pub fn build(model: Model, options: &BuildOptions) -> Result<Vec<u8>, CompileError> {
+    let model = prepare(model)?;
+    let mut plan = PlanSource {
+        interface: emit::interface(&model)?,
+        weights_align: 64,
+        task: task(&model),
+        memory: true,
+        ..PlanSource::default()
+    };
+    for (key, value) in &options.provenance {
+        plan.provenance.insert(key.clone(), value.as_str().into());
+    }
+    plan.provenance.insert("tool".to_owned(), concat!("embarca ", env!("CARGO_PKG_VERSION")).into());
+    for target in &options.targets {
+        let schedule = schedule::schedule(&model, target)?;
+        emit::program(&mut plan, &model, &schedule, target)?;
+    }
+    let bug = |error: plan_writer::WriteError| CompileError::Bug(error.to_string());
+    for program in &mut plan.programs {
+        program.place().map_err(bug)?;
+    }
+    plan_writer::write(&plan).map_err(bug)
+}
+
+fn task(model: &Model) -> BTreeMap<String, PropertySource> {
+    let mut task = BTreeMap::new();
+    if !model.meta.labels.is_empty() {
+        task.insert("labels".to_owned(), PropertySource::Texts(model.meta.labels.clone()));
+    }
+    if !model.meta.mean.is_empty() {
+        task.insert("mean".to_owned(), PropertySource::Floats(model.meta.mean.clone()));
+    }
+    if !model.meta.std.is_empty() {
+        task.insert("std".to_owned(), PropertySource::Floats(model.meta.std.clone()));
+    }
+    task
+}

@@ -1,0 +1,301 @@
+//! From a schedule to the plain data that the plan writer takes.
+
+use std::collections::HashMap;
+
+use embarca_ir::dim::Atom;
+use embarca_ir::{Const, Dim, Model, Quant};
+use embarca_kernels::{Signature, Ty};
+use embarca_plan::{Expr, ExprOp, Family, Layout, Packing, opcode};
+use embarca_target::Target;
+
+use crate::CompileError;
+use crate::plan_writer::{
+    FunctionSource, InterfaceSource, PlanSource, PortSource, ProgramSource, QuantSource,
+    RecordSource, StateSource, StepSource, StorageSource, SymbolSource, TensorSource,
+};
+use crate::schedule::{Action, Place, Schedule, Step};
+
+/// Expressions as the plan numbers them: each written once, operands before users.
+#[derive(Default)]
+struct Exprs {
+    list: Vec<Expr>,
+    seen: HashMap<Expr, u32>,
+}
+
+impl Exprs {
+    fn push(&mut self, expr: Expr) -> u32 {
+        *self.seen.entry(expr).or_insert_with(|| {
+            self.list.push(expr);
+            self.list.len() as u32 - 1
+        })
+    }
+
+    fn dim(&mut self, dim: &Dim) -> Result<embarca_plan::Dim, CompileError> {
+        match dim {
+            Dim::Known(value) => {
+                let fixed = u32::try_from(*value).ok().filter(|value| *value < 1 << 31);
+                fixed.map(embarca_plan::Dim::Fixed).ok_or_else(|| {
+                    CompileError::Limit(format!("a dimension of {value} does not fit a plan"))
+                })
+            }
+            Dim::Expr(_) => Ok(embarca_plan::Dim::Expr(self.expr(dim)?)),
+        }
+    }
+
+    fn expr(&mut self, dim: &Dim) -> Result<u32, CompileError> {
+        let Dim::Expr(poly) = dim else {
+            return Ok(self.push(Expr::Const(dim.known().unwrap_or_default())));
+        };
+        let mut sum = None;
+        for (atoms, factor) in poly.terms() {
+            let mut product = None;
+            for atom in atoms {
+                let atom = self.atom(atom)?;
+                product = Some(self.combine(ExprOp::Mul, product, atom));
+            }
+            let term = match (product, *factor) {
+                (Some(product), 1) => product,
+                (product, factor) => {
+                    let factor = self.push(Expr::Const(factor));
+                    self.combine(ExprOp::Mul, product, factor)
+                }
+            };
+            sum = Some(self.combine(ExprOp::Add, sum, term));
+        }
+        Ok(sum.unwrap_or_else(|| self.push(Expr::Const(0))))
+    }
+
+    fn combine(&mut self, op: ExprOp, left: Option<u32>, right: u32) -> u32 {
+        match left {
+            Some(left) => self.push(Expr::Binary(op, left, right)),
+            None => right,
+        }
+    }
+
+    fn atom(&mut self, atom: &Atom) -> Result<u32, CompileError> {
+        let (op, a, b) = match atom {
+            Atom::Symbol(id) => return Ok(self.push(Expr::Symbol(id.0))),
+            Atom::Unknown => {
+                return Err(CompileError::Limit(
+                    "a dimension depends on data or is too complex to be written".to_owned(),
+                ));
+            }
+            Atom::FloorDiv(a, b) => (ExprOp::FloorDiv, a, b),
+            Atom::Rem(a, b) => (ExprOp::Rem, a, b),
+            Atom::Min(a, b) => (ExprOp::Min, a, b),
+            Atom::Max(a, b) => (ExprOp::Max, a, b),
+        };
+        let (a, b) = (self.expr(a)?, self.expr(b)?);
+        Ok(self.push(Expr::Binary(op, a, b)))
+    }
+}
+
+fn symbols(model: &Model) -> Vec<SymbolSource> {
+    let symbols = model.symbols.iter().map(|symbol| SymbolSource {
+        name: symbol.name.clone(),
+        min: symbol.min,
+        preferred: symbol.preferred,
+        max: symbol.max,
+        from_data: false,
+    });
+    symbols.collect()
+}
+
+fn quant(quant: Option<&Quant>) -> Option<QuantSource> {
+    let quant = quant?;
+    Some(QuantSource {
+        axis: quant.axis.map(|axis| axis as u32),
+        block: 0,
+        scales: quant.scales.clone(),
+        zeros: quant.zero_points.clone(),
+    })
+}
+
+/// The interface of a model, as its author knows it.
+pub fn interface(model: &Model) -> Result<InterfaceSource, CompileError> {
+    let graph = model.main();
+    let mut exprs = Exprs::default();
+    let mut port = |name: &str, value| -> Result<PortSource, CompileError> {
+        let ty = graph.ty(value);
+        let dims = ty.dims.iter().map(|dim| exprs.dim(dim)).collect::<Result<_, _>>()?;
+        Ok(PortSource {
+            name: name.to_owned(),
+            role: String::new(),
+            dtype: ty.dtype,
+            dims,
+            axes: Vec::new(),
+            quant: quant(ty.quant.as_ref()),
+        })
+    };
+    let inputs = graph.inputs.iter().map(|&input| port(&graph.value(input).name, input));
+    let inputs = inputs.collect::<Result<_, _>>()?;
+    let outputs = graph.outputs.iter().map(|output| port(&output.name, output.value));
+    let outputs = outputs.collect::<Result<_, _>>()?;
+    Ok(InterfaceSource {
+        symbols: symbols(model),
+        exprs: exprs.list,
+        inputs,
+        outputs,
+        profiles: Vec::new(),
+    })
+}
+
+/// The family number of a target.
+///
+/// # Errors
+/// When the plan format has no number for it.
+pub fn family(target: &Target) -> Result<Family, CompileError> {
+    Ok(match target.family.as_str() {
+        embarca_target::ANY => Family::PORTABLE,
+        "x86-64" => Family::X86_64,
+        "aarch64" => Family::AARCH64,
+        other => {
+            return Err(CompileError::Limit(format!("plans have no number for family '{other}'")));
+        }
+    })
+}
+
+/// Adds the program of a schedule to a plan.
+pub fn program(
+    plan: &mut PlanSource,
+    model: &Model,
+    schedule: &Schedule,
+    target: &Target,
+) -> Result<(), CompileError> {
+    let mut exprs = Exprs::default();
+    let mut blob = |data: &Const| {
+        plan.weights.push(data.data.to_vec());
+        plan.weights.len() - 1
+    };
+    let mut tensors = Vec::with_capacity(schedule.tensors.len());
+    for tensor in &schedule.tensors {
+        let storage = match &tensor.place {
+            Place::Const(data) => {
+                StorageSource::Weights { blob: blob(data), packing: Packing::default() }
+            }
+            Place::Input(_) => StorageSource::Input,
+            Place::Output(_) => StorageSource::Output,
+            Place::State(number) => StorageSource::State(*number as usize),
+            Place::Arena => StorageSource::Arena { offset: 0 },
+            Place::Alias(of, offset) => {
+                StorageSource::Alias { tensor: *of, offset: exprs.dim(offset)? }
+            }
+        };
+        let dims = tensor.ty.dims.iter().map(|dim| exprs.dim(dim)).collect::<Result<_, _>>()?;
+        tensors.push(TensorSource {
+            name: tensor.name.clone(),
+            dtype: tensor.ty.dtype,
+            dims,
+            storage,
+            layout: Layout::ROW_MAJOR,
+            quant: quant(tensor.ty.quant.as_ref()),
+        });
+    }
+    let mut states = Vec::new();
+    for state in &schedule.states {
+        let zeros = state.initial.data.iter().all(|&byte| byte == 0);
+        let dims = state.initial.dims.iter().map(|&dim| exprs.dim(&Dim::Known(dim as i64)));
+        states.push(StateSource {
+            name: state.name.clone(),
+            dtype: state.initial.dtype,
+            dims: dims.collect::<Result<_, _>>()?,
+            initial: (!zeros).then(|| blob(&state.initial)),
+            reset_group: 0,
+        });
+    }
+    let mut kernel_names = std::collections::BTreeMap::new();
+    let mut scratch = 0;
+    let mut steps = Vec::with_capacity(schedule.steps.len());
+    for (index, step) in schedule.steps.iter().enumerate() {
+        let (opcode, algorithm, record) = match &step.action {
+            Action::Join => (opcode::JOIN, 0, Vec::new()),
+            Action::Kernel { name, record, algorithm } => {
+                let unlisted = || CompileError::Bug(format!("kernel {name} is not listed"));
+                let opcode = embarca_kernels::opcode(name).ok_or_else(unlisted)?;
+                kernel_names.insert(opcode.0, (*name).to_owned());
+                scratch = scratch.max(check(model, schedule, index, step, record, opcode)?);
+                (opcode.0, *algorithm as u16, record.clone())
+            }
+        };
+        steps.push(StepSource {
+            name: step.name.clone(),
+            opcode,
+            algorithm,
+            inputs: step.inputs.clone(),
+            outputs: step.outputs.clone(),
+            record: RecordSource::Bytes(record),
+        });
+    }
+    let dynamic = !exprs.list.is_empty();
+    let function = FunctionSource {
+        name: model.main().name.clone(),
+        tensors,
+        steps,
+        inputs: schedule.inputs.clone(),
+        outputs: schedule.outputs.clone(),
+        scratch,
+    };
+    plan.programs.push(ProgramSource {
+        target: target.id.clone(),
+        family: family(target)?,
+        kernel_set: 1,
+        align: target.alignment,
+        needs_host: false,
+        symbols: if dynamic { symbols(model) } else { Vec::new() },
+        exprs: exprs.list,
+        kernel_names,
+        functions: vec![function],
+        states,
+    });
+    Ok(())
+}
+
+/// Asks a step's kernel whether it takes the step at preferred sizes; yields its scratch.
+fn check(
+    model: &Model,
+    schedule: &Schedule,
+    index: usize,
+    step: &Step,
+    record: &[u8],
+    opcode: embarca_kernels::Opcode,
+) -> Result<u64, CompileError> {
+    let preferred = |id: embarca_ir::SymbolId| {
+        model.symbols.get(id.index()).map(|symbol| i64::from(symbol.preferred))
+    };
+    let dims = |tensor: usize| -> Result<(embarca_num::DType, Vec<u32>), CompileError> {
+        let ty = &schedule.tensors[tensor].ty;
+        let dims = ty.dims.iter().map(|dim| {
+            dim.eval(&preferred).and_then(|value| u32::try_from(value).ok()).ok_or_else(|| {
+                let name = &step.name;
+                CompileError::Limit(format!(
+                    "step '{name}': dimension {dim} has no value at the preferred sizes; \
+                     give the inputs' shapes"
+                ))
+            })
+        });
+        Ok((ty.dtype, dims.collect::<Result<_, _>>()?))
+    };
+    let inputs = step.inputs.iter().map(|input| input.map(dims).transpose());
+    let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
+    let outputs = step.outputs.iter().map(|&output| dims(output)).collect::<Result<Vec<_>, _>>()?;
+    let ty = |(dtype, dims): &'_ (embarca_num::DType, Vec<u32>)| (*dtype, dims.clone());
+    let input_types: Vec<Option<Ty<'_>>> = inputs
+        .iter()
+        .map(|ty| ty.as_ref().map(|(dtype, dims)| Ty { dtype: *dtype, dims }))
+        .collect();
+    let output_types: Vec<Ty<'_>> =
+        outputs.iter().map(|(dtype, dims)| Ty { dtype: *dtype, dims }).collect();
+    let signature = Signature { record, inputs: &input_types, outputs: &output_types };
+    let kernel = embarca_kernels::portable(opcode)
+        .ok_or_else(|| CompileError::Bug(format!("opcode {} is not listed", opcode.0)))?;
+    let needs = (kernel.check)(&signature).map_err(|fault| {
+        let types: Vec<_> = inputs.iter().flatten().map(ty).collect();
+        let results: Vec<_> = outputs.iter().map(ty).collect();
+        CompileError::Kernel {
+            step: format!("step {index} '{}' ({})", step.name, kernel.name),
+            fault,
+            types: format!("{types:?} -> {results:?}"),
+        }
+    })?;
+    Ok(needs.scratch as u64)
+}
