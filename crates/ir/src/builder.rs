@@ -7,6 +7,7 @@ use embarca_num::DType;
 use crate::dim::Dim;
 use crate::error::{ImportError, ShapeError};
 use crate::ids::{ConstId, GraphId, NodeId, ValueId};
+use crate::infer;
 use crate::model::{Def, Graph, Model, Node, Output, Value};
 use crate::op::{Operand, Operands};
 use crate::ops::{self, Op};
@@ -135,12 +136,7 @@ impl<'m> Builder<'m> {
     /// A value for a constant that the model already holds.
     pub fn use_constant(&mut self, name: &str, id: ConstId, quant: Option<Quant>) -> ValueId {
         let data = self.model.constant(id);
-        let is_index = matches!(data.dtype, DType::I64 | DType::I32 | DType::Bool);
-        let known = if is_index && data.len() <= MAX_KNOWN {
-            data.to_i64().map(|values| values.into_iter().map(Dim::Known).collect())
-        } else {
-            None
-        };
+        let known = infer::known_of_const(data);
         let ty = data.ty().with_quant(quant);
         self.push_value(Value { name: name.to_owned(), ty, def: Def::Const(id), known })
     }

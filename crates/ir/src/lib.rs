@@ -8,10 +8,16 @@ pub mod error;
 pub mod foreign;
 pub mod foreign_node;
 pub mod ids;
+pub mod infer;
 pub mod model;
 pub mod op;
 pub mod ops;
+pub mod text;
 pub mod types;
+pub mod verify;
+
+#[cfg(test)]
+mod samples;
 
 pub use builder::Builder;
 pub use dim::Dim;
@@ -22,3 +28,4 @@ pub use model::{Def, Graph, Meta, Model, Node, Output, State, Symbol, Value};
 pub use op::{Algorithm, Arg, Io, Lowered, OpDef, Operand, Operands, Spelling, Tail, Tails};
 pub use ops::Op;
 pub use types::{Const, Quant, TensorType};
+pub use verify::{VerifyError, verify};

@@ -7,6 +7,9 @@ use embarca_num::DType;
 
 use crate::dim::Dim;
 
+/// The largest number of axes.
+pub const MAX_RANK: usize = 8;
+
 /// Affine quantization: `real = scale * (stored - zero_point)`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quant {
