@@ -1,0 +1,3 @@
+//! Case generators and golden drivers. Only for tests.
+
+pub mod zoo;

@@ -1,0 +1,209 @@
+//! Runs the models of a zoo (a folder with `manifest.json`) against their golden outputs.
+
+use std::path::{Path, PathBuf};
+
+use embarca_compile::BuildOptions;
+use embarca_cpu::{LoadOptions, Plan};
+use embarca_data::{Array, DataLimits, npz};
+use embarca_num::DType;
+use serde_json::Value;
+
+/// The folder that `EMBARCA_ZOO` names, if it is set.
+pub fn folder() -> Option<PathBuf> {
+    std::env::var_os("EMBARCA_ZOO").map(PathBuf::from).filter(|path| !path.as_os_str().is_empty())
+}
+
+/// How far outputs may be from the golden ones.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Tolerance {
+    /// Not at all.
+    Equal,
+    /// `|a - b| <= absolute + relative * |b|`
+    Near {
+        /// Absolute part.
+        absolute: f64,
+        /// Relative part.
+        relative: f64,
+    },
+}
+
+/// A model of the zoo.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its id.
+    pub id: String,
+    /// The model's main file.
+    pub model: PathBuf,
+    /// The golden inputs and outputs.
+    pub golden: PathBuf,
+    /// Names of the inputs.
+    pub inputs: Vec<String>,
+    /// How far outputs may be from the golden ones.
+    pub tolerance: Tolerance,
+}
+
+/// All models of a zoo.
+///
+/// # Errors
+/// When the manifest cannot be read; the text says why.
+pub fn entries(folder: &Path) -> Result<Vec<Entry>, String> {
+    let path = folder.join("manifest.json");
+    let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    let manifest: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+    let models = manifest["models"].as_array().ok_or("the manifest lists no models")?;
+    models.iter().map(|model| entry(folder, model)).collect()
+}
+
+fn entry(folder: &Path, model: &Value) -> Result<Entry, String> {
+    let id = model["id"].as_str().ok_or("a model has no id")?.to_owned();
+    let text = |value: &Value| value.as_str().map(|text| folder.join(text));
+    let golden = text(&model["golden"]).ok_or_else(|| format!("{id} has no golden file"))?;
+    let file = text(&model["files"][0]).ok_or_else(|| format!("{id} has no file"))?;
+    let inputs = model["inputs"].as_array().into_iter().flatten();
+    let name = |input: &Value| input["name"].as_str().unwrap_or_default().to_owned();
+    let number = |key: &str| model["tolerance"][key].as_f64().unwrap_or(0.0);
+    let tolerance = match model["tolerance"]["kind"].as_str() {
+        Some("integer") => Tolerance::Equal,
+        _ => Tolerance::Near { absolute: number("atol"), relative: number("rtol") },
+    };
+    Ok(Entry { id, model: file, golden, inputs: inputs.map(name).collect(), tolerance })
+}
+
+/// What became of a model.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Every case matches; how many there are and the largest difference.
+    Match {
+        /// Cases.
+        cases: usize,
+        /// The largest absolute difference.
+        worst: f64,
+    },
+    /// It was refused; the text says why.
+    Refused(String),
+    /// It ran and was wrong; the text says where.
+    Wrong(String),
+}
+
+/// Imports, builds and runs a model on all its golden inputs.
+pub fn check(entry: &Entry, threads: usize) -> Outcome {
+    match run(entry, threads) {
+        Ok(outcome) => outcome,
+        Err(message) => Outcome::Refused(message),
+    }
+}
+
+fn run(entry: &Entry, threads: usize) -> Result<Outcome, String> {
+    let bytes = std::fs::read(&entry.golden).map_err(|e| e.to_string())?;
+    let arrays = npz::read(&bytes, &DataLimits::default()).map_err(|e| e.to_string())?;
+    let find = |key: &str| arrays.iter().find(|array| array.name.as_deref() == Some(key));
+    let model = embarca::Model::open(&entry.model).map_err(|e| e.to_string())?;
+    let targets = vec![embarca_target::find("cpu").ok_or("there is no target cpu")?];
+    let options = BuildOptions { targets, provenance: Default::default() };
+    let build = |model: embarca::Model| {
+        embarca_compile::build(model.into_graph(), &options).map_err(|e| e.to_string())
+    };
+    let mut plan_bytes = build(model)?;
+    let load = LoadOptions { threads, verify: true };
+    let mut plan = Plan::from_bytes(&plan_bytes, load).map_err(|e| e.to_string())?;
+    let mut shapes_in_use: Option<Vec<Vec<usize>>> = None;
+    let mut session = plan.session().map_err(|e| e.to_string())?;
+    let (mut cases, mut worst) = (0, 0.0f64);
+    while let Some(first) = find(&format!("c{cases}_in0")) {
+        let mut inputs = vec![first];
+        while let Some(next) = find(&format!("c{cases}_in{}", inputs.len())) {
+            inputs.push(next);
+        }
+        let shapes: Vec<Vec<usize>> = inputs.iter().map(|input| input.dims.clone()).collect();
+        if shapes_in_use.as_ref() != Some(&shapes) {
+            let small: Vec<Vec<u32>> = shapes
+                .iter()
+                .map(|dims| dims.iter().map(|&dim| dim as u32).collect())
+                .collect();
+            let small: Vec<&[u32]> = small.iter().map(Vec::as_slice).collect();
+            session = match plan.session_for(&small) {
+                Ok(session) => session,
+                Err(_) => {
+                    // The file fixes another size: build it again for the one that is fed.
+                    let names = plan.inputs().into_iter().map(|port| port.name);
+                    let given = names.zip(&shapes).map(|(name, dims)| {
+                        (name, dims.iter().map(|&dim| dim as u64).collect::<Vec<u64>>())
+                    });
+                    let options =
+                        embarca::OpenOptions { shapes: given.collect(), ..Default::default() };
+                    let model = embarca::Model::open_with(&entry.model, &options);
+                    plan_bytes = build(model.map_err(|e| e.to_string())?)?;
+                    plan = Plan::from_bytes(&plan_bytes, load).map_err(|e| e.to_string())?;
+                    plan.session_for(&small).map_err(|e| e.to_string())?
+                }
+            };
+            shapes_in_use = Some(shapes);
+        }
+        for (index, input) in inputs.iter().enumerate() {
+            let wanted = session.input_type(index).map(|ty| ty.dtype);
+            if wanted != Some(input.dtype) {
+                return Err(format!("input {index} is {wanted:?}, not {:?}", input.dtype));
+            }
+            let place = session.input_bytes(index).ok_or("an input is missing")?;
+            if place.len() != input.data.len() {
+                return Err(format!("input {index} has another size"));
+            }
+            place.copy_from_slice(&input.data);
+        }
+        session.run().map_err(|e| e.to_string())?;
+        let mut index = 0;
+        while let Some(golden) = find(&format!("c{cases}_out{index}")) {
+            let ty = session.output_type(index).ok_or("an output is missing")?;
+            let dims: Vec<usize> = ty.dims.iter().map(|&dim| dim as usize).collect();
+            let place = format!("case {cases}, output {index}");
+            if dims != golden.dims || ty.dtype != golden.dtype {
+                return Ok(Outcome::Wrong(format!(
+                    "{place}: {:?}{dims:?} instead of {:?}{:?}",
+                    ty.dtype, golden.dtype, golden.dims
+                )));
+            }
+            let bytes = session.output_bytes(index).ok_or("an output is missing")?.to_vec();
+            let ours = Array::new(ty.dtype, &dims, bytes).map_err(|e| e.to_string())?;
+            match difference(&ours, golden, entry.tolerance) {
+                Ok(distance) => worst = worst.max(distance),
+                Err(message) => return Ok(Outcome::Wrong(format!("{place}: {message}"))),
+            }
+            index += 1;
+        }
+        cases += 1;
+    }
+    if cases == 0 {
+        return Err("the golden file has no cases".to_owned());
+    }
+    Ok(Outcome::Match { cases, worst })
+}
+
+/// The largest absolute difference, or where the tolerance is left.
+fn difference(ours: &Array, golden: &Array, tolerance: Tolerance) -> Result<f64, String> {
+    let (a, b) = (ours.to_f64(), golden.to_f64());
+    let (a, b) = (a.map_err(|e| e.to_string())?, b.map_err(|e| e.to_string())?);
+    let (mut worst, mut outside, mut first) = (0.0f64, 0usize, None);
+    for (index, (&a, &b)) in a.iter().zip(&b).enumerate() {
+        let distance = (a - b).abs();
+        let bound = match tolerance {
+            Tolerance::Near { absolute, relative } if golden.dtype == DType::F32 => {
+                absolute + relative * b.abs()
+            }
+            _ => 0.0,
+        };
+        let same = a == b || (a.is_nan() && b.is_nan());
+        // Written so that a NaN on one side counts as outside.
+        if !same && !(distance <= bound) {
+            outside += 1;
+            first.get_or_insert((index, a, b));
+        }
+        worst = if distance.is_nan() { worst } else { worst.max(distance) };
+    }
+    match first {
+        None => Ok(worst),
+        Some((index, a, b)) => Err(format!(
+            "{outside} of {} elements differ, up to {worst}; first at {index}: {a} instead of {b}",
+            golden.len()
+        )),
+    }
+}

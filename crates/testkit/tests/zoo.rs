@@ -1,0 +1,36 @@
+//! The zoo's models reproduce their golden outputs.
+
+use embarca_testkit::zoo::{Outcome, check, entries, folder};
+
+/// Models that must match.
+const MUST: &[&str] = &[];
+
+#[test]
+fn models_match_their_goldens() {
+    let Some(folder) = folder() else {
+        println!("skipped: EMBARCA_ZOO is not set");
+        return;
+    };
+    let only = std::env::var("EMBARCA_ONLY").ok();
+    let mut failures = Vec::new();
+    for entry in entries(&folder).unwrap() {
+        if only.as_ref().is_some_and(|only| !entry.id.contains(only.as_str())) {
+            continue;
+        }
+        let outcome = check(&entry, 1);
+        match &outcome {
+            Outcome::Match { cases, worst } => {
+                println!("ok       {:<34} {cases} cases, largest difference {worst:.3e}", entry.id);
+            }
+            Outcome::Refused(message) => println!("refused  {:<34} {message}", entry.id),
+            Outcome::Wrong(message) => println!("WRONG    {:<34} {message}", entry.id),
+        }
+        let required = MUST.contains(&entry.id.as_str());
+        match outcome {
+            Outcome::Match { .. } => {}
+            Outcome::Refused(_) if !required => {}
+            _ => failures.push(entry.id),
+        }
+    }
+    assert!(failures.is_empty(), "{failures:?}");
+}
