@@ -37,7 +37,7 @@ pub const KERNELS: &[Kernel] = &[MAX_F32, MAX_I8, AVERAGE_F32, AVERAGE_I8];
 pub struct Params {
     /// Stride, dilation, padding before.
     pub window: Window,
-    /// Height and width of the window.
+    /// Height and width of the window; 0 is the whole input, without padding.
     pub size: [u32; 2],
     /// Padding after the last row and column; counts only with `count_pad`.
     pub pad_end: [u32; 2],
@@ -94,7 +94,9 @@ impl Shape {
         }
         x.len()?;
         y.len()?;
-        let (window, size) = (&params.window, params.size);
+        let window = &params.window;
+        let whole = |size, input: u32| if size == 0 { input } else { size };
+        let size = [whole(params.size[0], xh), whole(params.size[1], xw)];
         if 1 < params.count_pad || size[0].checked_mul(size[1]).is_none_or(|n| 1 << 23 <= n) {
             return Err(Fault::Record);
         }

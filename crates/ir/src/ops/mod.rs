@@ -3,7 +3,9 @@
 //! To add one, write its file and list it below: under `operators` when it is a node of the graph,
 //! under `compositions` when it only exists in foreign formats and is imported as other operators.
 
+mod pooling;
 pub mod prelude;
+pub mod spatial;
 
 use crate::attr::{Attr, Payload};
 use crate::builder::Builder;
@@ -131,13 +133,19 @@ macro_rules! registry {
 
 registry! {
     operators {
+        average_pool2d::AveragePool2d,
         clip::Clip,
+        conv2d::Conv2d,
+        dense::Dense,
+        depthwise_conv2d::DepthwiseConv2d,
+        max_pool2d::MaxPool2d,
         requantize::Requantize,
         reshape::Reshape,
         softmax::Softmax,
         transpose::Transpose,
     }
     compositions {
+        caffe_pooling,
         constant,
         flatten,
         identity,

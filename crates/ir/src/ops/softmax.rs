@@ -16,11 +16,8 @@ crate::payload! {
 
 impl OpDef for Softmax {
     const NAME: &'static str = "softmax";
-    const SPELLINGS: &'static [Spelling] = &[
-        Spelling::onnx("Softmax", 1),
-        Spelling::tflite("SOFTMAX"),
-        Spelling::caffe("Softmax"),
-    ];
+    const SPELLINGS: &'static [Spelling] =
+        &[Spelling::onnx("Softmax", 1), Spelling::tflite("SOFTMAX"), Spelling::caffe("Softmax")];
     const U8_AS_I8: Option<&'static str> =
         Some("depends on differences to the maximum only, so an offset cancels");
 
@@ -84,6 +81,19 @@ impl OpDef for Softmax {
         }
         match x.dtype {
             DType::F32 if self.beta == 1.0 => Ok(Lowered::plain(&kernel::F32, &NO_PARAMS, 1)),
+            DType::I8 => {
+                let (scale, _) = io.input_quant(0)?;
+                if io.output_quant(0)? != (1.0 / 256.0, -128) {
+                    let message = "an i8 softmax yields scale 1/256 and zero point -128";
+                    return Err(LowerError::no_kernel(message));
+                }
+                let scaled = embarca_num::build::softmax_scale(self.beta, scale);
+                let (multiplier, left_shift, diff_min) = scaled.ok_or_else(|| {
+                    LowerError::no_kernel(format!("softmax of scale {scale} times {}", self.beta))
+                })?;
+                let params = kernel::ParamsI8 { multiplier, left_shift, diff_min };
+                Ok(Lowered::plain(&kernel::I8, &params, 1))
+            }
             other => Err(LowerError::no_kernel(format!("softmax of {other}"))),
         }
     }

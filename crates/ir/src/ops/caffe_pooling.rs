@@ -1,0 +1,31 @@
+//! Caffe's Pooling layer: maximum or average.
+
+use super::pooling::{self, Pooling};
+use super::prelude::*;
+use super::spatial::Window;
+use super::{AveragePool2d, MaxPool2d};
+
+pub const SPELLINGS: &[Spelling] = &[Spelling::caffe("Pooling")];
+pub const U8_AS_I8: Option<&str> = None;
+
+pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
+    let average = match node.text("pool", "MAX")? {
+        "MAX" => false,
+        "AVE" => true,
+        other => {
+            let message = format!("{other} pooling is not supported");
+            return Err(ImportError::unsupported(message).attribute("pool"));
+        }
+    };
+    pooling::import(node, b, |b, x, pooling| {
+        let Pooling { size, window: Window { strides, dilations, pads }, ceil, count_pad } =
+            pooling;
+        if average {
+            let half_up = false;
+            let op = AveragePool2d { size, strides, dilations, pads, ceil, count_pad, half_up };
+            b.op(op, &[x])
+        } else {
+            b.op(MaxPool2d { size, strides, dilations, pads, ceil }, &[x])
+        }
+    })
+}

@@ -1,0 +1,57 @@
+//! Maximum over windows, channels last.
+
+use embarca_kernels::pool as kernel;
+
+use super::pooling::{self, Pooling};
+use super::prelude::*;
+use super::spatial::Window;
+
+crate::payload! {
+    /// The largest number of each window; padding never counts.
+    pub struct MaxPool2d {
+        /// Height, width; 0, 0 is the whole input.
+        pub size: [usize; 2],
+        /// Height, width.
+        pub strides: [usize; 2],
+        /// Height, width.
+        pub dilations: [usize; 2],
+        /// Top, left, bottom, right.
+        pub pads: [i32; 4],
+        /// Whether the number of outputs is rounded up.
+        pub ceil: bool,
+    }
+}
+
+impl MaxPool2d {
+    fn pooling(&self) -> Pooling {
+        let Self { size, strides, dilations, pads, ceil } = *self;
+        let window = Window { strides, dilations, pads };
+        Pooling { size, window, ceil, count_pad: false }
+    }
+}
+
+impl OpDef for MaxPool2d {
+    const NAME: &'static str = "max_pool2d";
+    const SPELLINGS: &'static [Spelling] = &[
+        Spelling::onnx("GlobalMaxPool", 1),
+        Spelling::onnx("MaxPool", 1),
+        Spelling::tflite("MAX_POOL_2D"),
+    ];
+    const U8_AS_I8: Option<&'static str> = Some("an offset does not change an order");
+    const TAILS: Tails = Tails { clamp: true };
+
+    fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
+        pooling::import(node, b, |b, x, pooling| {
+            let Pooling { size, window: Window { strides, dilations, pads }, ceil, .. } = pooling;
+            b.op(Self { size, strides, dilations, pads, ceil }, &[x])
+        })
+    }
+
+    fn infer(&self, inputs: Operands<'_, '_>) -> Result<Vec<TensorType>, ShapeError> {
+        self.pooling().infer(inputs)
+    }
+
+    fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
+        self.pooling().lower(io, [&kernel::MAX_F32, &kernel::MAX_I8], false)
+    }
+}

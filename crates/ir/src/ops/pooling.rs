@@ -1,0 +1,163 @@
+//! What maximum and average pooling have in common.
+
+use embarca_kernels::pool as kernel;
+
+use super::prelude::*;
+use super::spatial::{self, Window};
+
+/// A window over an input, as foreign formats state it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pooling {
+    /// Height, width; 0 is the whole input.
+    pub size: [usize; 2],
+    /// Strides, dilations, padding.
+    pub window: Window,
+    /// Whether the number of outputs is rounded up.
+    pub ceil: bool,
+    /// Whether an average divides by padding too.
+    pub count_pad: bool,
+}
+
+/// Every position of the input at once.
+const WHOLE: Pooling = Pooling {
+    size: [0, 0],
+    window: Window { strides: [1, 1], dilations: [1, 1], pads: [0; 4] },
+    ceil: false,
+    count_pad: false,
+};
+
+/// Imports a pooling node of any format; `make` is given the channels-last input.
+///
+/// # Errors
+/// When the node asks for what is not done.
+pub fn import(
+    node: &NodeView<'_>,
+    b: &mut Builder<'_>,
+    make: impl FnOnce(&mut Builder<'_>, ValueId, Pooling) -> Result<ValueId, ShapeError>,
+) -> Result<Vec<ValueId>, ImportError> {
+    let x = node.input(0)?;
+    match node.format {
+        Format::TfLite => {
+            let size = [node.int("filter_height", 0)?, node.int("filter_width", 0)?];
+            let size = size.map(|size| usize::try_from(size).unwrap_or(0));
+            if size.contains(&0) {
+                return Err(ImportError::malformed("the window is empty"));
+            }
+            let window = Window::tflite(node, b.ty(x), size)?;
+            let y = make(b, x, Pooling { size, window, ..WHOLE })?;
+            tflite_activation(node, b, y)
+        }
+        Format::Onnx => {
+            let (x, axes) = spatial::enter(b, x)?;
+            let pooling =
+                if node.op.starts_with("Global") { WHOLE } else { onnx(node, b.ty(x), axes)? };
+            let y = make(b, x, pooling)?;
+            one(spatial::leave(b, y, axes)?)
+        }
+        Format::Caffe => {
+            let (x, axes) = spatial::enter(b, x)?;
+            let pooling = caffe(node)?;
+            let y = make(b, x, pooling)?;
+            one(spatial::leave(b, y, axes)?)
+        }
+    }
+}
+
+fn onnx(node: &NodeView<'_>, x: &TensorType, axes: usize) -> Result<Pooling, ImportError> {
+    // It numbers the indices, an output that is refused where somebody reads it.
+    node.ignore(&["storage_order"]);
+    let shape = node.opt_ints("kernel_shape")?.unwrap_or_default();
+    let size = spatial::plane(&shape, axes, 1).map_err(|error| error.attribute("kernel_shape"))?;
+    if size.contains(&0) {
+        return Err(ImportError::malformed("the window is empty").attribute("kernel_shape"));
+    }
+    Ok(Pooling {
+        size,
+        window: Window::onnx(node, x, size, axes)?,
+        ceil: node.flag("ceil_mode", false)?,
+        count_pad: node.flag("count_include_pad", false)?,
+    })
+}
+
+fn caffe(node: &NodeView<'_>) -> Result<Pooling, ImportError> {
+    node.ignore(&["pool", "engine"]);
+    let window = Window::caffe(node)?;
+    let size = spatial::caffe_pair(node, "kernel", 0)?;
+    let round = node.text("round_mode", "CEIL")?;
+    if round != "CEIL" && round != "FLOOR" {
+        return Err(ImportError::malformed("is neither CEIL nor FLOOR").attribute("round_mode"));
+    }
+    let ceil = node.flag("ceil_mode", round == "CEIL")?;
+    if node.flag("global_pooling", false)? {
+        return Ok(WHOLE);
+    }
+    if size.contains(&0) {
+        return Err(ImportError::malformed("the window is empty").attribute("kernel_size"));
+    }
+    Ok(Pooling { size, window, ceil, count_pad: true })
+}
+
+impl Pooling {
+    /// The output's type.
+    ///
+    /// # Errors
+    /// When the window does not fit.
+    pub fn infer(&self, inputs: Operands<'_, '_>) -> Result<Vec<TensorType>, ShapeError> {
+        let x = inputs.get(0)?.ty;
+        let hw = spatial::height_width(x)?;
+        let [h, w] = match self.size {
+            [0, 0] => [Dim::Known(1), Dim::Known(1)],
+            size => self.window.output(hw, size, self.ceil)?,
+        };
+        let dims = [x.dims[0].clone(), h, w, x.dims[3].clone()];
+        Ok(vec![TensorType::new(x.dtype, dims)])
+    }
+
+    /// The window of a kernel's record.
+    ///
+    /// # Errors
+    /// When a number does not fit 32 bits.
+    pub fn lowered(&self) -> Result<kernel::Params, LowerError> {
+        let narrow = |value: usize| {
+            u32::try_from(value).map_err(|_| LowerError::Bug(format!("{value} is too large")))
+        };
+        let after = |pad: i32| pad.max(0).cast_unsigned();
+        Ok(kernel::Params {
+            window: self.window.lowered()?,
+            size: [narrow(self.size[0])?, narrow(self.size[1])?],
+            pad_end: [after(self.window.pads[2]), after(self.window.pads[3])],
+            count_pad: self.count_pad.into(),
+        })
+    }
+
+    /// The step, by the kernels for f32 and i8.
+    ///
+    /// # Errors
+    /// When the types are others, or input and output are quantized differently.
+    pub fn lower(
+        &self,
+        io: &Io<'_>,
+        [float, int]: [&embarca_kernels::Kernel; 2],
+        half_up: bool,
+    ) -> Result<Lowered, LowerError> {
+        let pool = self.lowered()?;
+        match io.input(0)?.ty.dtype {
+            DType::F32 => {
+                let params = kernel::ParamsF32 { pool, clamp: spatial::float_clamp(io) };
+                Ok(Lowered::plain(float, &params, 1))
+            }
+            DType::I8 => {
+                let (x, y) = (io.input_quant(0)?, io.output_quant(0)?);
+                if x != y {
+                    let message = format!("pooling from scale and zero point {x:?} to {y:?}");
+                    return Err(LowerError::no_kernel(message));
+                }
+                let (act_min, act_max) = quantized_bounds(io.tail.clamp, y, (-128, 127));
+                let half_up = half_up.into();
+                let params = kernel::ParamsI8 { pool, act_min, act_max, half_up };
+                Ok(Lowered::plain(int, &params, 1))
+            }
+            other => Err(LowerError::no_kernel(format!("pooling of {other}"))),
+        }
+    }
+}

@@ -1,0 +1,406 @@
+//! What convolutions and pooling have in common: windows over height and width.
+
+use embarca_kernels::spatial as kernel;
+
+use super::prelude::*;
+
+/// How a window moves over height and width, with the padding on all four sides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Positions of the input between two of the output: height, width.
+    pub strides: [usize; 2],
+    /// Positions of the input between two taps: height, width.
+    pub dilations: [usize; 2],
+    /// Top, left, bottom, right.
+    pub pads: [i32; 4],
+}
+
+/// What cannot be done is refused beyond this size, so that no arithmetic on it overflows.
+const LARGE: i64 = 1 << 30;
+
+impl Window {
+    /// The window of a kernel's record.
+    pub fn lowered(&self) -> Result<kernel::Window, LowerError> {
+        let narrow = |value: usize| {
+            u32::try_from(value).map_err(|_| LowerError::Bug(format!("{value} is too large")))
+        };
+        Ok(kernel::Window {
+            stride: [narrow(self.strides[0])?, narrow(self.strides[1])?],
+            dilation: [narrow(self.dilations[0])?, narrow(self.dilations[1])?],
+            pad: [self.pads[0], self.pads[1]],
+        })
+    }
+
+    /// Height and width of the output for an input and a kernel of these.
+    ///
+    /// # Errors
+    /// When a stride or dilation is 0, or the kernel is larger than the padded input.
+    pub fn output(
+        &self,
+        input: [&Dim; 2],
+        size: [usize; 2],
+        ceil: bool,
+    ) -> Result<[Dim; 2], ShapeError> {
+        let one = |i: usize| self.output_along(i, input[i], size[i] as i64, ceil);
+        Ok([one(0)?, one(1)?])
+    }
+
+    fn output_along(
+        &self,
+        i: usize,
+        input: &Dim,
+        size: i64,
+        ceil: bool,
+    ) -> Result<Dim, ShapeError> {
+        let (stride, dilation) = (self.strides[i] as i64, self.dilations[i] as i64);
+        let (before, after) = (i64::from(self.pads[i]), i64::from(self.pads[i + 2]));
+        if stride < 1 || dilation < 1 || size < 1 {
+            return Err(ShapeError::new("strides, dilations and kernel sizes begin at 1"));
+        }
+        if LARGE < stride || LARGE < dilation || LARGE < size || LARGE / size < dilation {
+            return Err(ShapeError::new("a window is larger than 2^30"));
+        }
+        let reach = (size - 1) * dilation + 1;
+        let room = input.add(&Dim::Known(before + after - reach));
+        if room.known().is_some_and(|room| room < 0) {
+            let message = format!("a window of {reach} does not fit {input} positions");
+            return Err(ShapeError::new(message));
+        }
+        let stride = Dim::Known(stride);
+        if !ceil {
+            return Ok(room.floor_div(&stride).add(&Dim::Known(1)));
+        }
+        let output = room.ceil_div(&stride).add(&Dim::Known(1));
+        // The last window has to begin within the input or the padding before it.
+        if after - reach + self.strides[i] as i64 <= 0 {
+            return Ok(output);
+        }
+        Ok(output.smaller(&input.add(&Dim::Known(before)).ceil_div(&stride)))
+    }
+
+    /// Pads so that the output has `ceil(input / stride)` positions: `SAME` of TFLite and ONNX.
+    /// `more_before` puts an odd position before the input instead of behind it.
+    ///
+    /// # Errors
+    /// When the padding depends on a size that is not a number.
+    pub fn pad_same(
+        &mut self,
+        input: [&Dim; 2],
+        size: [usize; 2],
+        more_before: bool,
+    ) -> Result<(), ImportError> {
+        for i in 0..2 {
+            let stride = self.strides[i].clamp(1, LARGE as usize) as i64;
+            let dilation = self.dilations[i].clamp(1, LARGE as usize) as i64;
+            let reach = (size[i].clamp(1, LARGE as usize) as i64 - 1).saturating_mul(dilation) + 1;
+            let total = match input[i].known() {
+                Some(input) => ((input - 1) / stride * stride + reach - input).max(0),
+                None if stride == 1 => reach - 1,
+                None => {
+                    let message = "SAME padding with a stride depends on an open dimension";
+                    let hint = "fix the size of the input with --shapes";
+                    return Err(ImportError::unsupported(message).hint(hint));
+                }
+            };
+            let total = i32::try_from(total).map_err(|_| ShapeError::new("too much padding"))?;
+            let less = total / 2;
+            let (before, after) =
+                if more_before { (total - less, less) } else { (less, total - less) };
+            (self.pads[i], self.pads[i + 2]) = (before, after);
+        }
+        Ok(())
+    }
+
+    /// From the attributes of a TFLite node.
+    ///
+    /// # Errors
+    /// When an attribute is missing or unknown.
+    pub fn tflite(
+        node: &NodeView<'_>,
+        input: &TensorType,
+        size: [usize; 2],
+    ) -> Result<Self, ImportError> {
+        let at_least_1 = |name: &str, default: i64| {
+            let value = node.int(name, default)?;
+            usize::try_from(value)
+                .ok()
+                .filter(|&value| 0 < value)
+                .ok_or_else(|| ImportError::malformed("has to be at least 1").attribute(name))
+        };
+        let mut window = Self {
+            strides: [at_least_1("stride_h", 0)?, at_least_1("stride_w", 0)?],
+            dilations: [at_least_1("dilation_h_factor", 1)?, at_least_1("dilation_w_factor", 1)?],
+            pads: [0; 4],
+        };
+        match node.text("padding", "SAME")? {
+            "VALID" => {}
+            "SAME" => window.pad_same(height_width(input)?, size, false)?,
+            other => {
+                return Err(ImportError::malformed(format!("{other} is no padding")));
+            }
+        }
+        Ok(window)
+    }
+
+    /// From the attributes of an ONNX node of one or two spatial axes; one axis becomes the width.
+    /// `input` is channels-last of rank 4.
+    ///
+    /// # Errors
+    /// When the attributes are not those of that many axes.
+    pub fn onnx(
+        node: &NodeView<'_>,
+        input: &TensorType,
+        size: [usize; 2],
+        axes: usize,
+    ) -> Result<Self, ImportError> {
+        let pair = |name: &str| -> Result<[usize; 2], ImportError> {
+            let values = node.opt_ints(name)?.unwrap_or_else(|| vec![1; axes]);
+            plane(&values, axes, 1).map_err(|error| error.attribute(name))
+        };
+        let mut window =
+            Self { strides: pair("strides")?, dilations: pair("dilations")?, pads: [0; 4] };
+        let pads = node.opt_ints("pads")?;
+        match node.text("auto_pad", "NOTSET")? {
+            "NOTSET" => {
+                let pads = pads.unwrap_or_else(|| vec![0; 2 * axes]);
+                if pads.len() != 2 * axes {
+                    let message = format!("has {} values for {axes} axes", pads.len());
+                    return Err(ImportError::malformed(message).attribute("pads"));
+                }
+                for (i, pad) in pads.into_iter().enumerate() {
+                    let at = 2 * (i / axes) + 2 - axes + i % axes;
+                    window.pads[at] = narrow_pad(pad)?;
+                }
+            }
+            "VALID" => {}
+            "SAME_UPPER" => window.pad_same(height_width(input)?, size, false)?,
+            "SAME_LOWER" => window.pad_same(height_width(input)?, size, true)?,
+            other => {
+                let message = format!("{other} is not known");
+                return Err(ImportError::malformed(message).attribute("auto_pad"));
+            }
+        }
+        Ok(window)
+    }
+
+    /// From the parameters of a Caffe layer.
+    ///
+    /// # Errors
+    /// When a parameter is out of range or given twice.
+    pub fn caffe(node: &NodeView<'_>) -> Result<Self, ImportError> {
+        let [top, left] = caffe_pair(node, "pad", 0)?;
+        let pads = [top, left, top, left];
+        let mut window = Self {
+            strides: caffe_pair(node, "stride", 1)?,
+            dilations: caffe_pair(node, "dilation", 1)?,
+            pads: [0; 4],
+        };
+        for (to, pad) in window.pads.iter_mut().zip(pads) {
+            *to = narrow_pad(pad as i64)?;
+        }
+        Ok(window)
+    }
+}
+
+fn narrow_pad(pad: i64) -> Result<i32, ImportError> {
+    let small = i32::try_from(pad).ok().filter(|pad| i64::from(pad.unsigned_abs()) < LARGE);
+    small.ok_or_else(|| ImportError::malformed(format!("{pad} is out of range")).attribute("pads"))
+}
+
+/// Height and width of a channels-last tensor of rank 4.
+///
+/// # Errors
+/// When the rank is another.
+pub fn height_width(ty: &TensorType) -> Result<[&Dim; 2], ShapeError> {
+    match ty.dims.as_slice() {
+        [_, height, width, _] => Ok([height, width]),
+        dims => Err(ShapeError::new(format!("expected 4 axes, got {}", dims.len()))),
+    }
+}
+
+/// One or two numbers that are not negative as height and width; `lone` stands for the height of
+/// one axis.
+///
+/// # Errors
+/// When their number is not `axes`.
+pub fn plane(values: &[i64], axes: usize, lone: usize) -> Result<[usize; 2], ImportError> {
+    let sizes: Option<Vec<usize>> = values.iter().map(|&v| usize::try_from(v).ok()).collect();
+    match (sizes.as_deref(), axes) {
+        (Some(&[height, width]), 2) => Ok([height, width]),
+        (Some(&[width]), 1) => Ok([lone, width]),
+        _ => Err(ImportError::malformed(format!("{values:?} does not fit {axes} spatial axes"))),
+    }
+}
+
+/// Caffe's `name` (one or two values), `name_h` and `name_w`.
+///
+/// # Errors
+/// When a value is negative or given in both ways.
+pub fn caffe_pair(
+    node: &NodeView<'_>,
+    name: &str,
+    default: usize,
+) -> Result<[usize; 2], ImportError> {
+    let base = if name == "kernel" { "kernel_size" } else { name };
+    let list = node.opt_ints(base)?.unwrap_or_default();
+    let (high, wide) = (node.opt_int(&format!("{name}_h"))?, node.opt_int(&format!("{name}_w"))?);
+    let values = match (list.as_slice(), high, wide) {
+        ([], None, None) => return Ok([default; 2]),
+        ([], high, wide) => [high.unwrap_or(default as i64), wide.unwrap_or(default as i64)],
+        ([both], None, None) => [*both; 2],
+        ([high, wide], None, None) => [*high, *wide],
+        _ => {
+            let message = "is given in two ways or for more than two axes";
+            return Err(ImportError::malformed(message).attribute(base));
+        }
+    };
+    plane(&values, 2, 1).map_err(|error| error.attribute(base))
+}
+
+/// Channels-last and of rank 4, from N,C,W or N,C,H,W; the number of spatial axes.
+///
+/// # Errors
+/// For another rank.
+pub fn enter(b: &mut Builder<'_>, x: ValueId) -> Result<(ValueId, usize), ImportError> {
+    let axes = b.rank(x).wrapping_sub(2);
+    if axes != 1 && axes != 2 {
+        let message = format!("{axes} spatial axes are not supported; one or two are");
+        return Err(ImportError::unsupported(message));
+    }
+    let x = b.channels_last(x)?;
+    if axes == 2 {
+        return Ok((x, axes));
+    }
+    let mut dims = b.ty(x).dims.clone();
+    dims.insert(1, Dim::Known(1));
+    Ok((b.reshape(x, dims)?, axes))
+}
+
+/// Back from what [`enter`] yields.
+///
+/// # Errors
+/// Never for a value of rank 4.
+pub fn leave(b: &mut Builder<'_>, y: ValueId, axes: usize) -> Result<ValueId, ImportError> {
+    if axes == 2 {
+        return Ok(b.channels_first(y)?);
+    }
+    let mut dims = b.ty(y).dims.clone();
+    dims.remove(1);
+    let y = b.reshape(y, dims)?;
+    Ok(b.channels_first(y)?)
+}
+
+/// A list of one number for each channel, whatever unit axes it has.
+///
+/// # Errors
+/// When a dimension is open.
+pub fn flat(b: &mut Builder<'_>, value: ValueId) -> Result<ValueId, ImportError> {
+    let len = dim::product(&b.ty(value).dims);
+    Ok(b.reshape(value, vec![len])?)
+}
+
+/// The known dimensions of weights.
+///
+/// # Errors
+/// When they are open or of another rank.
+pub fn weight_dims<const N: usize>(ty: &TensorType) -> Result<[usize; N], ShapeError> {
+    let dims = ty.known_dims().and_then(|dims| dims.try_into().ok());
+    dims.ok_or_else(|| ShapeError::new(format!("weights have to have {N} known dimensions")))
+}
+
+/// Stored bounds of f32 results.
+pub fn float_clamp(io: &Io<'_>) -> embarca_kernels::tail::ClampF32 {
+    let (act_min, act_max) = io.tail.clamp.unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
+    embarca_kernels::tail::ClampF32 { act_min, act_max }
+}
+
+/// Zero points and bounds of a kernel that multiplies input 0 by input 1 in i8.
+///
+/// # Errors
+/// When the tensors are not quantized in the way the kernels ask for.
+pub fn int8_tail(io: &Io<'_>) -> Result<embarca_kernels::tail::TailI8, LowerError> {
+    let (_, in_zero) = io.input_quant(0)?;
+    let (scale, out_zero) = io.output_quant(0)?;
+    let weights = io.input(1)?.ty.quant.as_ref();
+    let zeros = weights.map_or(&[][..], |quant| &quant.zero_points);
+    let w_zero = zeros.first().copied().unwrap_or(0);
+    if zeros.iter().any(|&zero| zero != w_zero) {
+        return Err(LowerError::no_kernel("the weights have several zero points"));
+    }
+    let (act_min, act_max) = quantized_bounds(io.tail.clamp, (scale, out_zero), (-128, 127));
+    Ok(embarca_kernels::tail::TailI8 { in_zero, w_zero, out_zero, act_min, act_max })
+}
+
+/// How the scale of a product is formed from those of its factors before it is divided by that of
+/// the result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScaleProduct {
+    /// In f64: TFLite's convolutions of i8 models, and every per-channel kernel.
+    F64,
+    /// In f32: TFLite's kernels with one scale for all weights in models that were unsigned, and its
+    /// fully connected kernels.
+    F32,
+}
+
+/// The i32 pairs (multiplier, shift) for each of `channels` output channels.
+///
+/// # Errors
+/// When scales are missing or a factor has no fixed-point form.
+pub fn factors(io: &Io<'_>, channels: usize, product: ScaleProduct) -> Result<Arg, LowerError> {
+    let (x, _) = io.input_quant(0)?;
+    let (y, _) = io.output_quant(0)?;
+    let weights = io.input(1)?.ty.quant.as_ref();
+    let scales = weights.map_or(&[][..], |quant| &quant.scales);
+    if scales.len() != 1 && scales.len() != channels {
+        let message = format!("the weights have {} scales for {channels} channels", scales.len());
+        return Err(LowerError::no_kernel(message));
+    }
+    let single = scales.len() == 1 && product == ScaleProduct::F32;
+    let mut pairs = Vec::with_capacity(2 * channels);
+    for channel in 0..channels {
+        let w = scales[if scales.len() == 1 { 0 } else { channel }];
+        let both = if single { f64::from(x * w) } else { f64::from(x) * f64::from(w) };
+        let factor = embarca_num::build::requant(both / f64::from(y)).ok_or_else(|| {
+            LowerError::no_kernel(format!("the scales {x}, {w} and {y} have no fixed-point ratio"))
+        })?;
+        pairs.extend([factor.multiplier(), factor.shift()]);
+    }
+    Ok(Arg::Const(Const::from_i32(&[channels, 2], &pairs)))
+}
+
+/// One scale for each of `channels` output channels of i8 weights that meet f32 activations.
+///
+/// # Errors
+/// When scales are missing or the weights have a zero point.
+pub fn hybrid_scales(io: &Io<'_>, channels: usize) -> Result<(Arg, bool), LowerError> {
+    let weights = io.input(1)?.ty.quant.as_ref();
+    let quant = weights.ok_or_else(|| LowerError::no_kernel("i8 weights without a scale"))?;
+    if quant.zero_points.iter().any(|&zero| zero != 0) {
+        return Err(LowerError::no_kernel("i8 weights with a zero point under f32 activations"));
+    }
+    let per_channel = quant.scales.len() != 1;
+    if per_channel && quant.scales.len() != channels {
+        let message = format!("{} scales for {channels} channels", quant.scales.len());
+        return Err(LowerError::no_kernel(message));
+    }
+    let one = |channel: usize| quant.scales[if per_channel { channel } else { 0 }];
+    let scales: Vec<f32> = (0..channels).map(one).collect();
+    Ok((Arg::Const(Const::from_f32(&[channels], &scales)), per_channel))
+}
+
+/// Input `index` as a kernel's argument.
+pub fn optional_arg(io: &Io<'_>, index: usize) -> Arg {
+    if io.inputs.optional(index).is_some() { Arg::Input(index) } else { Arg::Absent }
+}
+
+/// That input 2, if there is one, holds one number for each of `channels` channels.
+///
+/// # Errors
+/// When it does not.
+pub fn check_bias(inputs: Operands<'_, '_>, channels: usize) -> Result<(), ShapeError> {
+    let Some(bias) = inputs.optional(2) else { return Ok(()) };
+    match bias.ty.dims.as_slice() {
+        [len] if len.may_equal(&Dim::Known(channels as i64)) => Ok(()),
+        _ => Err(ShapeError::new(format!("the bias is not one number for each of {channels}"))),
+    }
+}
