@@ -1,5 +1,6 @@
 //! Rewrites of a graph that keep its meaning. Knows no target, no kernel's speed, no file.
 
+pub mod affine;
 pub mod eval;
 pub mod fold;
 pub mod rewrite;
@@ -18,6 +19,7 @@ const PASSES: &[(&str, Pass)] = &[
     ("fold_constants", fold::fold_constants),
     ("share_common", fold::share_common),
     ("sink_transposes", transposes::sink_transposes),
+    ("fold_affine", affine::fold_affine),
 ];
 
 /// Rounds after which the passes must have come to rest; a defect of a pass could otherwise make
