@@ -1,0 +1,116 @@
+//! What can go wrong, where, and whose turn it is.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use embarca_compile::CompileError;
+use embarca_cpu::{LoadError, RunError};
+use embarca_import::ReadError;
+use embarca_ir::build::Obstacles;
+
+/// The result of everything here.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why something was refused or failed, with the file it is about.
+#[derive(Debug)]
+pub struct Error {
+    /// The file, where there is one.
+    pub file: Option<PathBuf>,
+    /// What went wrong.
+    pub kind: ErrorKind,
+}
+
+/// What went wrong.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The operating system refused to read or write.
+    Io(io::Error),
+    /// The file cannot be read as a model; the text says what was tried.
+    NotAModel(String),
+    /// The reader of the file's format refused it.
+    Read(ReadError),
+    /// Nodes or inputs of the model keep it from running.
+    Obstacles(Obstacles),
+    /// The model does not become a plan for a target.
+    Compile(CompileError),
+    /// There is no target of this name.
+    NoTarget(String),
+    /// The plan does not run here, or not at these shapes.
+    Load(LoadError),
+    /// A run ended early.
+    Run(RunError),
+}
+
+impl Error {
+    /// The same error about a file, unless it names one already.
+    #[must_use]
+    pub fn about(mut self, file: &Path) -> Self {
+        self.file.get_or_insert_with(|| file.to_path_buf());
+        self
+    }
+
+    /// The error about a file.
+    pub(crate) fn in_file(kind: impl Into<ErrorKind>, file: &Path) -> Self {
+        Self { file: Some(file.to_path_buf()), kind: kind.into() }
+    }
+}
+
+/// Each library error has one kind.
+macro_rules! kinds {
+    ($($source:ty => $kind:ident,)*) => {$(
+        impl From<$source> for ErrorKind {
+            fn from(error: $source) -> Self {
+                Self::$kind(error)
+            }
+        }
+
+        impl From<$source> for Error {
+            fn from(error: $source) -> Self {
+                Self { file: None, kind: error.into() }
+            }
+        }
+    )*};
+}
+
+kinds! {
+    io::Error => Io,
+    ReadError => Read,
+    Obstacles => Obstacles,
+    CompileError => Compile,
+    LoadError => Load,
+    RunError => Run,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.file {
+            write!(f, "{}: ", file.display())?;
+        }
+        match &self.kind {
+            ErrorKind::Io(error) => write!(f, "{error}"),
+            ErrorKind::NotAModel(reason) => f.write_str(reason),
+            ErrorKind::Read(error) => write!(f, "{error}"),
+            ErrorKind::Obstacles(obstacles) => write!(f, "{obstacles}"),
+            ErrorKind::Compile(error) => write!(f, "{error}"),
+            ErrorKind::NoTarget(id) => write!(f, "there is no target '{id}'"),
+            ErrorKind::Load(error) => write!(f, "{error}"),
+            ErrorKind::Run(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.kind {
+            ErrorKind::Io(error) => Some(error),
+            ErrorKind::Read(error) => Some(error),
+            ErrorKind::Obstacles(obstacles) => Some(obstacles),
+            ErrorKind::Compile(error) => Some(error),
+            ErrorKind::Load(error) => Some(error),
+            ErrorKind::Run(error) => Some(error),
+            ErrorKind::NotAModel(_) | ErrorKind::NoTarget(_) => None,
+        }
+    }
+}

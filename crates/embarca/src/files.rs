@@ -1,0 +1,125 @@
+//! Which files make up a model.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use embarca_import::onnx::Folder;
+use embarca_import::{ImportLimits, caffe, onnx, tflite};
+use embarca_ir::foreign::{ForeignModel, Format};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::sha256;
+
+/// The bytes of a model's files.
+#[derive(Debug)]
+pub(crate) struct Files {
+    path: PathBuf,
+    main: Vec<u8>,
+    /// Caffe's weights, where they lie in a file of their own.
+    weights: Option<(PathBuf, Vec<u8>)>,
+    format: Option<Format>,
+}
+
+impl Files {
+    /// Reads the file at `path` and, for Caffe, the weights at `weights` or beside it under the
+    /// same name.
+    pub fn read(path: &Path, weights: Option<&Path>, limits: &ImportLimits) -> Result<Self> {
+        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or("");
+        if extension == "caffemodel" && weights.is_none() {
+            let net = path.with_extension("prototxt");
+            if net.is_file() {
+                return Self::read(&net, Some(path), limits);
+            }
+        }
+        let main = read(path, limits)?;
+        let beside = path.with_extension("caffemodel");
+        let weights = match (extension, weights) {
+            (_, Some(weights)) => Some(weights),
+            ("prototxt", None) if beside.is_file() => Some(beside.as_path()),
+            _ => None,
+        };
+        let weights = match weights {
+            Some(weights) => Some((weights.to_path_buf(), read(weights, limits)?)),
+            None => None,
+        };
+        let format = match extension {
+            "prototxt" | "caffemodel" => Some(Format::Caffe),
+            _ if weights.is_some() => Some(Format::Caffe),
+            _ => embarca_import::detect(&main),
+        };
+        Ok(Self { path: path.to_path_buf(), main, weights, format })
+    }
+
+    /// The size of all files.
+    pub fn len(&self) -> u64 {
+        let weights = self.weights.as_ref().map_or(0, |(_, bytes)| bytes.len());
+        self.main.len() as u64 + weights as u64
+    }
+
+    /// SHA-256 of all files, one after the other.
+    pub fn hash(&self) -> String {
+        let weights = self.weights.as_ref().map_or(&[][..], |(_, bytes)| bytes);
+        sha256::hex(&[&self.main, weights])
+    }
+
+    /// What the files say, before any operator has a meaning.
+    pub fn parse(&self, limits: &ImportLimits) -> Result<ForeignModel<'_>> {
+        let Some(format) = self.format else {
+            return Err(Error::in_file(ErrorKind::NotAModel(self.unrecognized()), &self.path));
+        };
+        let weights = self.weights.as_ref().map(|(_, bytes)| bytes.as_slice());
+        let is_text = self.path.extension().is_none_or(|extension| extension != "caffemodel");
+        let parsed = match format {
+            Format::TfLite => tflite::read(&self.main, limits),
+            Format::Onnx => {
+                let folder = self.path.parent().unwrap_or(Path::new(""));
+                onnx::read(&self.main, limits, &mut Folder::new(folder))
+            }
+            Format::Caffe if is_text => caffe::read(&self.main, weights, limits),
+            Format::Caffe => caffe::read_binary(&self.main, limits),
+        };
+        parsed.map_err(|error| Error::in_file(error, &self.path))
+    }
+
+    fn unrecognized(&self) -> String {
+        match self.main.as_slice() {
+            [] => "the file is empty".into(),
+            bytes if bytes.starts_with(b"\x89HDF") => {
+                "a Keras or HDF5 file; export it as ONNX or TFLite first".into()
+            }
+            bytes if bytes.starts_with(b"PK\x03\x04") => {
+                "a ZIP archive, perhaps a PyTorch or Keras model; export it as ONNX or TFLite first"
+                    .into()
+            }
+            bytes if bytes.starts_with(b"version https://git-lfs") => {
+                "a pointer of Git LFS, not the model; `git lfs pull` fetches it".into()
+            }
+            _ => "neither ONNX, TFLite nor Caffe (Caffe nets are told by their names, \
+                  NET.prototxt and NET.caffemodel)"
+                .into(),
+        }
+    }
+}
+
+/// A whole file, refused when it is larger than a model may be.
+fn read(path: &Path, limits: &ImportLimits) -> Result<Vec<u8>> {
+    let read = || {
+        let file = File::open(path)?;
+        let size = file.metadata()?.len();
+        let too_large = |size: u64| {
+            let limit = limits.file_bytes;
+            std::io::Error::other(format!("{size} bytes, more than the limit of {limit}"))
+        };
+        if limits.file_bytes < size {
+            return Err(too_large(size));
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+        file.take(limits.file_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
+        if limits.file_bytes < bytes.len() as u64 {
+            return Err(too_large(bytes.len() as u64));
+        }
+        Ok(bytes)
+    };
+    read().map_err(|error| Error::in_file(error, path))
+}

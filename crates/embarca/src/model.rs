@@ -1,0 +1,162 @@
+//! Opening a model.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use embarca_cpu::{LoadOptions, Plan};
+use embarca_import::ImportLimits;
+use embarca_ir::build::{BuildOptions, Obstacles, build};
+use embarca_ir::foreign::ForeignModel;
+use embarca_target::Target;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::files::Files;
+
+/// What to assume where a file leaves something open.
+#[derive(Clone, Debug, Default)]
+pub struct OpenOptions {
+    /// Caffe's weights, when they do not lie beside the net under the same name.
+    pub weights: Option<PathBuf>,
+    /// Dimensions for inputs, by name; they replace what the file says.
+    pub shapes: Vec<(String, Vec<u64>)>,
+    /// What a file may ask for.
+    pub limits: ImportLimits,
+}
+
+/// A model as its file states it: axes, names and types are the author's.
+#[derive(Clone, Debug)]
+pub struct Model {
+    graph: embarca_ir::Model,
+    file_bytes: u64,
+    source: BTreeMap<String, String>,
+}
+
+impl Model {
+    /// Opens an ONNX, TFLite or Caffe file.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is malformed, or holds what is not supported.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_with(path, &OpenOptions::default())
+    }
+
+    /// Opens a model under options.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn open_with(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
+        let path = path.as_ref();
+        let files = Files::read(path, options.weights.as_deref(), &options.limits)?;
+        let foreign = files.parse(&options.limits)?;
+        let shapes = BuildOptions { shapes: options.shapes.clone() };
+        let graph = build(&foreign, &shapes).map_err(|error| Error::in_file(error, path))?;
+        Ok(Self::new(graph, &files, options))
+    }
+
+    fn new(graph: embarca_ir::Model, files: &Files, options: &OpenOptions) -> Self {
+        let mut source = BTreeMap::from([("source-sha256".to_owned(), files.hash())]);
+        if !options.shapes.is_empty() {
+            source.insert("shapes".to_owned(), format!("{:?}", options.shapes));
+        }
+        Self { graph, file_bytes: files.len(), source }
+    }
+
+    /// The bytes of a plan with one program for each target, in their order. The same file, options,
+    /// targets and version of Embarca give the same bytes on every machine.
+    ///
+    /// # Errors
+    /// When a target is unknown or does not have what the model needs.
+    pub fn build(&self, targets: &[&str]) -> Result<Vec<u8>> {
+        let find = |id: &&str| {
+            let missing = || ErrorKind::NoTarget((*id).to_owned());
+            embarca_target::find(id).ok_or_else(|| Error { file: None, kind: missing() })
+        };
+        self.build_for(targets.iter().map(find).collect::<Result<Vec<_>>>()?)
+    }
+
+    /// As [`Model::build`], for targets that need not be built in.
+    ///
+    /// # Errors
+    /// When a target does not have what the model needs.
+    pub fn build_for(&self, targets: Vec<Target>) -> Result<Vec<u8>> {
+        let provenance = self.source.clone();
+        let options = embarca_compile::BuildOptions { targets, provenance };
+        Ok(embarca_compile::build(self.graph.clone(), &options)?)
+    }
+
+    /// A plan for this machine, in memory.
+    ///
+    /// # Errors
+    /// As [`Model::build`] and [`Plan::from_bytes`].
+    pub fn plan(&self, options: LoadOptions) -> Result<Plan> {
+        let bytes = self.build(&[embarca_target::host()])?;
+        Ok(Plan::from_bytes(&bytes, options)?)
+    }
+
+    /// The graph.
+    pub fn graph(&self) -> &embarca_ir::Model {
+        &self.graph
+    }
+
+    /// The graph, taken out.
+    pub fn into_graph(self) -> embarca_ir::Model {
+        self.graph
+    }
+
+    /// Bytes of the file or files that it came from.
+    pub fn file_bytes(&self) -> u64 {
+        self.file_bytes
+    }
+}
+
+/// What a file holds, whether or not it can be run.
+#[derive(Clone, Debug)]
+pub struct Survey {
+    /// `ONNX`, `TFLite` or `Caffe`.
+    pub format: &'static str,
+    /// The program that wrote the file.
+    pub producer: String,
+    /// A line on the model, if the author left one.
+    pub description: String,
+    /// How often each foreign operator occurs, by name, over all graphs.
+    pub operators: BTreeMap<String, usize>,
+    /// Bytes of constants.
+    pub constant_bytes: u64,
+    /// Bytes of the file or files.
+    pub file_bytes: u64,
+    /// The model, or everything that keeps it from running.
+    pub model: Result<Model, Obstacles>,
+}
+
+/// Looks at a file without giving up at the first thing that cannot be run.
+///
+/// # Errors
+/// When the file cannot be read or is malformed.
+pub fn survey(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Survey> {
+    let files = Files::read(path.as_ref(), options.weights.as_deref(), &options.limits)?;
+    let foreign = files.parse(&options.limits)?;
+    let shapes = BuildOptions { shapes: options.shapes.clone() };
+    let model = build(&foreign, &shapes).map(|graph| Model::new(graph, &files, options));
+    Ok(Survey {
+        format: foreign.format.name(),
+        producer: foreign.meta.producer.clone(),
+        description: foreign.meta.description.clone(),
+        operators: operators(&foreign),
+        constant_bytes: constant_bytes(&foreign),
+        file_bytes: files.len(),
+        model,
+    })
+}
+
+fn operators(foreign: &ForeignModel<'_>) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for node in foreign.graphs.iter().flat_map(|graph| &graph.nodes) {
+        *counts.entry(node.op.clone()).or_default() += 1;
+    }
+    counts
+}
+
+fn constant_bytes(foreign: &ForeignModel<'_>) -> u64 {
+    let tensors = foreign.graphs.iter().flat_map(|graph| &graph.tensors);
+    tensors.map(|tensor| tensor.data.as_ref().map_or(0, |data| data.len() as u64)).sum()
+}
