@@ -66,38 +66,67 @@ pub fn decode_wav(bytes: &[u8], limits: &DataLimits) -> Result<Audio> {
     }
     limits.elements(count)?;
 
+    let channels = usize::from(channels);
+    let mut mono = Mono::new(channels, usize::try_from(count).unwrap_or(0) / channels);
     let mut pcm16 = None;
-    let wide: Vec<f64> = match (sample_format, bits_per_sample) {
+    match (sample_format, bits_per_sample) {
         (SampleFormat::Int, 16) => {
-            let samples =
-                reader.samples::<i16>().collect::<Result<Vec<_>, _>>().map_err(wav_error)?;
-            let wide = samples.iter().map(|&x| f64::from(x) / 32768.0).collect();
-            pcm16 = (channels == 1).then_some(samples);
-            wide
+            let mut exact = Vec::new();
+            for sample in reader.samples::<i16>() {
+                let sample = sample.map_err(wav_error)?;
+                mono.push(f64::from(sample) / 32768.0)?;
+                if channels == 1 {
+                    exact.push(sample);
+                }
+            }
+            pcm16 = (channels == 1).then_some(exact);
         }
         (SampleFormat::Int, bits @ (8 | 24 | 32)) => {
             let scale = 0.5f64.powi(i32::from(bits) - 1);
-            let samples = reader.samples::<i32>().map(|x| Ok(f64::from(x?) * scale));
-            samples.collect::<Result<_, _>>().map_err(wav_error)?
+            for sample in reader.samples::<i32>() {
+                mono.push(f64::from(sample.map_err(wav_error)?) * scale)?;
+            }
         }
         (SampleFormat::Float, 32) => {
-            let samples = reader.samples::<f32>().map(|x| Ok(f64::from(x?)));
-            samples.collect::<Result<_, _>>().map_err(wav_error)?
+            for sample in reader.samples::<f32>() {
+                mono.push(f64::from(sample.map_err(wav_error)?))?;
+            }
         }
         (format, bits) => {
             return Err(DataError::unsupported(format!(
                 "WAV: {bits}-bit {format:?} samples; save it as 16-bit PCM"
             )));
         }
-    };
-    if let Some(at) = wide.iter().position(|x| !x.is_finite()) {
-        return Err(
-            DataError::malformed("WAV: not a finite number").at(format_args!("sample {at}"))
-        );
     }
-    let channels = usize::from(channels);
-    let mono = |frame: &[f64]| (frame.iter().sum::<f64>() / channels as f64) as f32;
-    Ok(Audio { rate: sample_rate, samples: wide.chunks_exact(channels).map(mono).collect(), pcm16 })
+    Ok(Audio { rate: sample_rate, samples: mono.samples, pcm16 })
+}
+
+/// Averages frames of samples.
+struct Mono {
+    channels: usize,
+    sum: f64,
+    in_frame: usize,
+    samples: Vec<f32>,
+}
+
+impl Mono {
+    fn new(channels: usize, frames: usize) -> Self {
+        Self { channels, sum: 0.0, in_frame: 0, samples: Vec::with_capacity(frames) }
+    }
+
+    fn push(&mut self, sample: f64) -> Result<()> {
+        if !sample.is_finite() {
+            return Err(DataError::malformed("WAV: not a finite number")
+                .at(format_args!("sample {}", self.samples.len())));
+        }
+        self.sum += sample;
+        self.in_frame += 1;
+        if self.in_frame == self.channels {
+            self.samples.push((self.sum / self.channels as f64) as f32);
+            (self.sum, self.in_frame) = (0.0, 0);
+        }
+        Ok(())
+    }
 }
 
 fn wav_error(error: hound::Error) -> DataError {

@@ -52,6 +52,9 @@ const DELIMITERS: [Delimiter; 4] =
 /// What other programs write for a value they do not have.
 const MISSING: [&str; 9] = ["", "na", "n/a", "nan", "null", "none", "nil", "?", "-"];
 
+/// Most cells in a row: a cell takes more memory than its two bytes in the file.
+const MAX_COLUMNS: usize = 1 << 20;
+
 /// Reads a table.
 ///
 /// The delimiter (tab, semicolon, comma or blanks) is the first that splits the first two lines
@@ -200,6 +203,10 @@ impl Records<'_> {
                 }
                 continue;
             }
+            if MAX_COLUMNS < cells.len() {
+                return Err(DataError::malformed(format!("more than {MAX_COLUMNS} cells"))
+                    .at(format_args!("line {start}")));
+            }
             let separates = match self.delimiter {
                 Delimiter::Char(delimiter) => c == delimiter,
                 Delimiter::Blanks => matches!(c, ' ' | '\t'),
@@ -305,6 +312,8 @@ mod tests {
         }
         let message = read(b"1\n\xff\n", &DataLimits::default()).unwrap_err().to_string();
         assert_eq!(message, "line 2: the table is not UTF-8 text; save it as UTF-8");
+        let message = read(&[b','; 1 << 21], &DataLimits::default()).unwrap_err().to_string();
+        assert_eq!(message, "line 1: more than 1048576 cells");
         let limits = DataLimits { max_elements: 3, ..DataLimits::default() };
         assert!(read(b"1,2\n3,4\n", &limits).is_err());
     }

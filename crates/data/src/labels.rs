@@ -2,6 +2,9 @@
 
 use crate::{DataError, DataLimits, Result};
 
+/// Most labels of one net: a line takes more memory than its byte in the file.
+const MAX_LABELS: usize = 1 << 22;
+
 /// Reads one label per line, in the order of the classes.
 ///
 /// A byte order mark, CRLF line ends and blank lines at the end are accepted; a blank line
@@ -19,10 +22,12 @@ pub fn read(bytes: &[u8], limits: &DataLimits) -> Result<Vec<String>> {
         let line = bytes.iter().take(error.valid_up_to()).filter(|&&b| b == b'\n').count() + 1;
         DataError::malformed("the label is not UTF-8 text").at(format_args!("line {line}"))
     })?;
-    let mut lines: Vec<&str> = text.lines().collect();
-    while lines.last().is_some_and(|line| line.is_empty()) {
-        lines.pop();
+    let text = text.trim_end_matches(['\n', '\r']);
+    let count = text.lines().take(MAX_LABELS + 1).count();
+    if MAX_LABELS < count {
+        return Err(DataError::malformed(format!("more than {MAX_LABELS} labels")));
     }
+    let lines: Vec<&str> = text.lines().collect();
     if lines.is_empty() {
         return Err(DataError::malformed("no labels"));
     }
@@ -100,6 +105,7 @@ mod tests {
     fn refusals() {
         let read = |bytes: &[u8]| read(bytes, &DataLimits::default()).unwrap_err().to_string();
         assert_eq!(read(b"\n\r\n"), "no labels");
+        assert_eq!(read("a\n".repeat(1 << 23).as_bytes()), "more than 4194304 labels");
         assert_eq!(read(b"ok\n\xff\n"), "line 2: the label is not UTF-8 text");
     }
 }
