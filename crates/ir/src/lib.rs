@@ -4,6 +4,7 @@ pub mod attr;
 pub mod build;
 pub mod builder;
 pub mod dim;
+pub mod emb;
 pub mod error;
 pub mod foreign;
 pub mod foreign_node;

@@ -56,6 +56,8 @@ impl SectionKind {
     pub const SEAL: Self = Self(8);
     /// The text of a portable graph.
     pub const GRAPH: Self = Self(16);
+    /// What people and front ends need to know of a portable graph.
+    pub const META: Self = Self(17);
 
     /// The name used in messages; `unknown` for kinds without one.
     pub const fn name(self) -> &'static str {
@@ -69,6 +71,7 @@ impl SectionKind {
             Self::VECTORS => "vectors",
             Self::SEAL => "seal",
             Self::GRAPH => "graph",
+            Self::META => "meta",
             _ => "unknown",
         }
     }

@@ -13,6 +13,8 @@ use crate::ids::{ConstId, SymbolId, ValueId};
 use crate::model::{Def, Graph, Meta, Model, Node, Symbol};
 use crate::types::{Const, Quant, TensorType};
 
+const HEAD: &str = "model v1\n";
+
 /// A text and what travels beside it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Printed {
@@ -24,20 +26,22 @@ pub struct Printed {
 
 /// The text form. The same model yields the same text on every machine.
 pub fn print(model: &Model) -> Printed {
-    let mut printer = Printer::new(model, false);
-    printer.out.push_str("model v1\n");
-    printer.out.push_str(&print_meta(&model.meta));
-    printer.body();
+    let Printed { text, blobs } = print_graphs(model);
+    let (head, body) = text.split_at(HEAD.len());
+    Printed { text: [head, &print_meta(&model.meta), body].concat(), blobs }
+}
+
+/// The text form without what [`print_meta`] yields.
+pub fn print_graphs(model: &Model) -> Printed {
+    let printer = Printer::run(model, false);
     Printed { text: printer.out, blobs: printer.blobs.list }
 }
 
-/// The text form for people and for golden tests: large contents appear as hashes.
+/// The text form for people and for golden tests: large contents appear with their hashes.
 pub fn dump(model: &Model) -> String {
-    let mut printer = Printer::new(model, true);
-    printer.out.push_str("model v1\n");
-    printer.out.push_str(&print_meta(&model.meta));
-    printer.body();
-    printer.out
+    let text = Printer::run(model, true).out;
+    let (head, body) = text.split_at(HEAD.len());
+    [head, &print_meta(&model.meta), body].concat()
 }
 
 /// The part of the text that says what people and front ends need to know; may be empty.
@@ -212,7 +216,14 @@ impl<'m> Printer<'m> {
         Self { model, out: String::new(), blobs: Blobs::default(), with_hashes, written_consts }
     }
 
+    fn run(model: &'m Model, with_hashes: bool) -> Self {
+        let mut printer = Self::new(model, with_hashes);
+        printer.body();
+        printer
+    }
+
     fn body(&mut self) {
+        self.out.push_str(HEAD);
         for symbol in &self.model.symbols {
             let Symbol { name, min, preferred, max } = symbol;
             let name = bare_symbol(name);
