@@ -454,7 +454,14 @@ impl<'a> Builder<'a, '_, '_> {
             .ok_or_else(unknown)?;
         let group = size(reader.params.message("convolution_param"), "group").unwrap_or(1);
         let first = weights.get(&reader.name).and_then(|blobs| blobs.first());
-        let per_group = first.and_then(|blob| blob.dims.get(1)).copied().ok_or_else(unknown)?;
+        let Some(&per_group) = first.and_then(|blob| blob.dims.get(1)) else {
+            let what = format!(
+                "how many channels it hands on follows from the weights of {}: pass them, \
+                 `--weights W.caffemodel`",
+                reader.place()
+            );
+            return Err(ReadError::unsupported(what));
+        };
         let channels = per_group.checked_mul(group).ok_or_else(unknown)?;
         self.scaling(transform, own);
         Ok(vec![1, channels, height, width])

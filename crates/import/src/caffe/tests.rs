@@ -314,6 +314,8 @@ fn sample_readers_become_inputs_where_the_shape_is_known() {
             ),
         }
     }
+    let bare = text(&reader("Data", crop).replace(CONV_BLOBS, "")).unwrap_err();
+    assert!(bare.contains("layer 'd'") && bare.contains("--weights"), "{bare}");
     let model = read(reader("Data", crop).as_bytes(), None, &ImportLimits::default()).unwrap();
     assert_eq!((model.meta.mean, model.meta.std), (vec![104.0, 117.0, 123.0], vec![2.0]));
 }
