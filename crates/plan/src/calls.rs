@@ -101,7 +101,8 @@ fn check_control(scope: &Scope, step: &StepRecord, control: Control) -> Result<u
             let (&going, results) = body.outputs().split_first().ok_or(Problem::Arity)?;
             scalar(&body, going, DType::Bool)?;
             pairs(scope, args, &body, params)?;
-            carried(scope, args, outputs, &body, results, vars)?;
+            let (made, each) = carried(scope, args, outputs, &body, results, vars)?;
+            slices(scope, made, &body, each, None)?;
             Ok(body.function.stack)
         }
         Control::Scan { body, vars, sequences, collected } => {
@@ -115,31 +116,29 @@ fn check_control(scope: &Scope, step: &StepRecord, control: Control) -> Result<u
             pairs(scope, args, &body, params)?;
             pairs(scope, captures, &body, captured)?;
             slices(scope, items, &body, elements, Some(sequences))?;
-            carried(scope, args, outputs, &body, body.outputs(), vars)?;
-            let made = outputs.get(vars as usize..).unwrap_or(&[]);
-            let each = body.outputs().get(vars as usize..).unwrap_or(&[]);
+            let (made, each) = carried(scope, args, outputs, &body, body.outputs(), vars)?;
             slices(scope, made, &body, each, Some(collected))?;
             Ok(body.function.stack)
         }
     }
 }
 
-/// The variables go round; what the body yields beyond them is collected.
-fn carried(
+/// The variables go round. Returns what is collected and what the body yields for it.
+fn carried<'l>(
     scope: &Scope,
     args: &[u32],
-    outputs: &[u32],
+    outputs: &'l [u32],
     body: &Scope,
-    results: &[u32],
+    results: &'l [u32],
     vars: u32,
-) -> Result<(), Problem> {
+) -> Result<(&'l [u32], &'l [u32]), Problem> {
     let vars = vars as usize;
     let args = args.get(..vars).ok_or(Problem::Arity)?;
     let (finals, made) = outputs.split_at_checked(vars).ok_or(Problem::Arity)?;
     let (results, each) = results.split_at_checked(vars).ok_or(Problem::Arity)?;
     pairs(scope, args, body, results)?;
     pairs(scope, finals, body, results)?;
-    slices(scope, made, body, each, None)
+    Ok((made, each))
 }
 
 fn callee<'s, 'a>(scope: &Scope<'s, 'a>, index: u32) -> Result<Scope<'s, 'a>, Problem> {
