@@ -13,6 +13,7 @@ pub mod infer;
 pub mod model;
 pub mod op;
 pub mod ops;
+pub mod stats;
 pub mod text;
 pub mod types;
 pub mod verify;
