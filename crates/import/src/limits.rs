@@ -3,8 +3,8 @@
 use crate::error::ReadError;
 
 /// Bounds on what a reader accepts. The defaults take every model that Embarca is meant for and
-/// keep a reader's memory under three times the file's size plus 8 MiB (external data, which is
-/// bounded by its own files, excluded).
+/// keep a reader, the file included, within four times the file's size plus 16 MiB (data from
+/// other files, which is bounded by their sizes, excluded).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportLimits {
     /// Bytes of the model file. Default: 2 GiB.
@@ -32,7 +32,7 @@ pub struct ImportLimits {
     pub inlined_bytes: u64,
     /// Bytes that a reader may allocate for each byte of the file. Default: 2.
     pub memory_per_byte: u64,
-    /// Bytes that a reader may allocate whatever the file's size. Default: 8 MiB.
+    /// Bytes that a reader may allocate whatever the file's size. Default: 10 MiB.
     pub memory_base: u64,
 }
 
@@ -51,7 +51,7 @@ impl Default for ImportLimits {
             text: 16 << 20,
             inlined_bytes: 256 << 20,
             memory_per_byte: 2,
-            memory_base: 8 << 20,
+            memory_base: 10 << 20,
         }
     }
 }
@@ -129,43 +129,50 @@ impl<'l> Budget<'l> {
                 self.limits.text
             )));
         }
-        self.bytes(text.len() as u64)?;
+        // What an allocator adds is a good part of a short text.
+        self.bytes(text.len() as u64 + u64::from(!text.is_empty()) * 16)?;
         Ok(text.to_owned())
     }
 
-    /// Pays for a tensor, without its name, dimensions and data.
+    /// Pays for a tensor in a growing list, without its name, dimensions and data.
     pub fn tensor(&mut self) -> Result<(), ReadError> {
         count(&mut self.tensors, "tensors")?;
-        self.items::<embarca_ir::foreign::ForeignTensor<'_>>(1)
+        self.items::<embarca_ir::foreign::ForeignTensor<'_>>(2)
     }
 
-    /// Pays for a node, without its lists.
+    /// Pays for a node in a growing list, without its own lists.
     pub fn node(&mut self) -> Result<(), ReadError> {
         count(&mut self.nodes, "nodes")?;
-        self.items::<embarca_ir::foreign::ForeignNode>(1)
+        self.items::<embarca_ir::foreign::ForeignNode>(2)
     }
 
     /// Pays for a graph.
     pub fn graph(&mut self) -> Result<(), ReadError> {
         count(&mut self.graphs, "graphs")?;
-        self.items::<embarca_ir::foreign::ForeignGraph<'_>>(1)
+        self.items::<embarca_ir::foreign::ForeignGraph<'_>>(2)
     }
 
     /// Refuses a list of more than `list` elements and pays for it.
     pub fn list<T>(&mut self, count: usize) -> Result<(), ReadError> {
-        self.longer_list::<T>(0, count)
+        if count > self.limits.list {
+            return Err(self.too_long(count));
+        }
+        self.items::<T>(count)
     }
 
-    /// As [`Budget::list`], for `added` elements on top of `count` that are paid for.
+    /// As [`Budget::list`], for `added` elements on top of `count` that are paid for, in a list
+    /// that grows as it is read: such a list may have twice the room it needs.
     pub fn longer_list<T>(&mut self, count: usize, added: usize) -> Result<(), ReadError> {
         let length = count.saturating_add(added);
         if length > self.limits.list {
-            return Err(ReadError::over_limit(format!(
-                "a list of {length} elements, `list` allows {}",
-                self.limits.list
-            )));
+            return Err(self.too_long(length));
         }
-        self.items::<T>(added)
+        self.items::<T>(added.saturating_mul(2))
+    }
+
+    fn too_long(&self, length: usize) -> ReadError {
+        let allowed = self.limits.list;
+        ReadError::over_limit(format!("a list of {length} elements, `list` allows {allowed}"))
     }
 
     /// Refuses more than `rank` axes.

@@ -8,7 +8,7 @@ use crate::error::{ReadError, shown};
 use crate::wire::protobuf::{Field, Message};
 
 /// Fields of `AttributeProto`.
-mod attribute {
+mod attribute_fields {
     pub const NAME: u32 = 1;
     pub const F: u32 = 2;
     pub const I: u32 = 3;
@@ -27,16 +27,16 @@ mod attribute {
 /// The field that holds the value of an attribute of `AttributeType` `kind`.
 fn value_field(kind: i64) -> Option<u32> {
     Some(match kind {
-        1 => attribute::F,
-        2 => attribute::I,
-        3 => attribute::S,
-        4 => attribute::T,
-        5 => attribute::G,
-        6 => attribute::FLOATS,
-        7 => attribute::INTS,
-        8 => attribute::STRINGS,
-        11 => attribute::SPARSE_TENSOR,
-        13 => attribute::TP,
+        1 => attribute_fields::F,
+        2 => attribute_fields::I,
+        3 => attribute_fields::S,
+        4 => attribute_fields::T,
+        5 => attribute_fields::G,
+        6 => attribute_fields::FLOATS,
+        7 => attribute_fields::INTS,
+        8 => attribute_fields::STRINGS,
+        11 => attribute_fields::SPARSE_TENSOR,
+        13 => attribute_fields::TP,
         _ => return None,
     })
 }
@@ -63,9 +63,9 @@ impl<'a> Attribute<'a> {
         let mut rest = message.clone();
         while let Some(field) = rest.next_field()? {
             match field.number {
-                attribute::NAME => name = field.text()?,
-                attribute::REF_ATTR_NAME => reference = field.text()?,
-                attribute::TYPE => kind = field.int()?,
+                attribute_fields::NAME => name = field.text()?,
+                attribute_fields::REF_ATTR_NAME => reference = field.text()?,
+                attribute_fields::TYPE => kind = field.int()?,
                 // Old files leave the type out.
                 number @ (2..=11 | 14 | 15 | 22 | 23) => {
                     guess.get_or_insert(number);
@@ -92,14 +92,14 @@ impl<'a> Attribute<'a> {
 
     /// Whether the value is a graph.
     pub fn is_graph(&self) -> bool {
-        self.value == attribute::G
+        self.value == attribute_fields::G
     }
 
     /// Bytes of weights in it, which are borrowed and cost nothing when they are read again.
     pub fn borrowed_bytes(&self) -> Result<u64, ReadError> {
         let mut bytes = 0;
         self.each(|field| {
-            if field.number == attribute::T {
+            if field.number == attribute_fields::T {
                 let mut tensor = field.message()?;
                 while let Some(field) = tensor.next_field()? {
                     // `TensorProto.raw_data`
@@ -151,9 +151,11 @@ impl<'a> Attribute<'a> {
     pub fn read(&self, reader: &mut Reader<'a, '_, '_>) -> Result<AttrValue, ReadError> {
         Ok(match self.value {
             // A writer may leave out a value that is zero.
-            attribute::F => AttrValue::Float(self.last()?.map_or(Ok(0.0), |field| field.float())?),
-            attribute::I => AttrValue::Int(self.last()?.map_or(Ok(0), |field| field.int())?),
-            attribute::S => {
+            attribute_fields::F => {
+                AttrValue::Float(self.last()?.map_or(Ok(0.0), |field| field.float())?)
+            }
+            attribute_fields::I => AttrValue::Int(self.last()?.map_or(Ok(0), |field| field.int())?),
+            attribute_fields::S => {
                 let bytes = self.last()?.map_or(Ok(&[][..]), |field| field.bytes())?;
                 match std::str::from_utf8(bytes) {
                     Ok(text) => AttrValue::Text(reader.budget.text(text)?),
@@ -163,18 +165,18 @@ impl<'a> Attribute<'a> {
                     }
                 }
             }
-            attribute::T => {
+            attribute_fields::T => {
                 let constant =
                     tensor::read(self.message()?, &mut reader.files, &mut reader.budget)?;
                 AttrValue::Tensor(reader.add_constant(constant)?)
             }
-            attribute::SPARSE_TENSOR => {
+            attribute_fields::SPARSE_TENSOR => {
                 let constant =
                     tensor::read_sparse(self.message()?, &mut reader.files, &mut reader.budget)?;
                 AttrValue::Tensor(reader.add_constant(constant)?)
             }
-            attribute::G => AttrValue::Graph(reader.graph(self.message()?)?),
-            attribute::FLOATS => {
+            attribute_fields::G => AttrValue::Graph(reader.graph(self.message()?)?),
+            attribute_fields::FLOATS => {
                 let mut values = Vec::new();
                 self.each(|field| {
                     let floats = field.floats()?;
@@ -184,7 +186,7 @@ impl<'a> Attribute<'a> {
                 })?;
                 AttrValue::Floats(values)
             }
-            attribute::INTS => {
+            attribute_fields::INTS => {
                 let mut values = Vec::new();
                 self.each(|field| {
                     let count = field.count_uints()?;
@@ -196,7 +198,7 @@ impl<'a> Attribute<'a> {
                 })?;
                 AttrValue::Ints(values)
             }
-            attribute::STRINGS => {
+            attribute_fields::STRINGS => {
                 let mut values = Vec::new();
                 self.each(|field| {
                     reader.budget.longer_list::<String>(values.len(), 1)?;

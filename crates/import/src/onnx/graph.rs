@@ -13,7 +13,7 @@ use crate::limits::Budget;
 use crate::wire::protobuf::Message;
 
 /// Fields of `GraphProto`.
-mod graph {
+mod graph_fields {
     pub const NODE: u32 = 1;
     pub const NAME: u32 = 2;
     pub const INITIALIZER: u32 = 5;
@@ -89,6 +89,9 @@ struct Node<'a> {
 /// About the bytes that an entry of a map of names takes.
 const ENTRY: u64 = 128;
 
+/// A name that is resolved, as long as its node is read.
+type Name<'a> = &'a str;
+
 impl<'a, 'l, 'e> Reader<'a, 'l, 'e> {
     pub fn new(budget: Budget<'l>, files: Files<'e>, library: &'e Library<'a>) -> Self {
         Self { budget, files, library, graphs: Vec::new(), levels: Vec::new(), frames: Vec::new() }
@@ -102,7 +105,7 @@ impl<'a, 'l, 'e> Reader<'a, 'l, 'e> {
     /// Reads a graph and those in it; its index.
     pub fn graph(&mut self, message: Message<'a>) -> Result<usize, ReadError> {
         let index = self.graphs.len();
-        let name = tensor::name(message.clone(), graph::NAME)?;
+        let name = tensor::name(message.clone(), graph_fields::NAME)?;
         self.read_graph(message, name).map_err(|error| {
             error.within(|| match name {
                 "" => format!("graph {index}"),
@@ -126,7 +129,7 @@ impl<'a, 'l, 'e> Reader<'a, 'l, 'e> {
         let mut rest = message.clone();
         let mut count = 0;
         while let Some(field) = rest.next_field()? {
-            if field.number == graph::NODE {
+            if field.number == graph_fields::NODE {
                 self.node(field.message()?, count)?;
                 count += 1;
             }
@@ -159,7 +162,10 @@ impl<'a, 'l, 'e> Reader<'a, 'l, 'e> {
     ) -> Result<HashMap<&'a str, Message<'a>>, ReadError> {
         let mut types = HashMap::new();
         while let Some(field) = message.next_field()? {
-            if matches!(field.number, graph::INPUT | graph::OUTPUT | graph::VALUE_INFO) {
+            if matches!(
+                field.number,
+                graph_fields::INPUT | graph_fields::OUTPUT | graph_fields::VALUE_INFO
+            ) {
                 let mut info = field.message()?;
                 let (mut name, mut kind) = ("", None);
                 while let Some(field) = info.next_field()? {
@@ -181,10 +187,10 @@ impl<'a, 'l, 'e> Reader<'a, 'l, 'e> {
     fn initializers(&mut self, mut message: Message<'a>) -> Result<(), ReadError> {
         while let Some(field) = message.next_field()? {
             let constant = match field.number {
-                graph::INITIALIZER => {
+                graph_fields::INITIALIZER => {
                     tensor::read(field.message()?, &mut self.files, &mut self.budget)?
                 }
-                graph::SPARSE_INITIALIZER => {
+                graph_fields::SPARSE_INITIALIZER => {
                     tensor::read_sparse(field.message()?, &mut self.files, &mut self.budget)?
                 }
                 _ => continue,
@@ -202,7 +208,7 @@ impl<'a, 'l, 'e> Reader<'a, 'l, 'e> {
     /// Inputs that have an initializer are constants.
     fn inputs(&mut self, mut message: Message<'a>) -> Result<(), ReadError> {
         while let Some(field) = message.next_field()? {
-            if field.number != graph::INPUT {
+            if field.number != graph_fields::INPUT {
                 continue;
             }
             let name = tensor::name(field.message()?, value::NAME)?;
@@ -215,7 +221,7 @@ impl<'a, 'l, 'e> Reader<'a, 'l, 'e> {
             }
             let index = self.add_value(name)?;
             self.define(name, Some(index))?;
-            self.budget.list::<usize>(1)?;
+            self.budget.items::<usize>(2)?;
             self.level()?.inputs.push(index);
         }
         Ok(())
@@ -223,7 +229,7 @@ impl<'a, 'l, 'e> Reader<'a, 'l, 'e> {
 
     fn outputs(&mut self, mut message: Message<'a>) -> Result<(), ReadError> {
         while let Some(field) = message.next_field()? {
-            if field.number != graph::OUTPUT {
+            if field.number != graph_fields::OUTPUT {
                 continue;
             }
             let name = tensor::name(field.message()?, value::NAME)?;
@@ -231,7 +237,7 @@ impl<'a, 'l, 'e> Reader<'a, 'l, 'e> {
                 let what = format!("nothing yields the output '{}'", shown(name));
                 return Err(ReadError::malformed_at(field.at, what));
             };
-            self.budget.list::<usize>(1)?;
+            self.budget.items::<usize>(2)?;
             self.level()?.outputs.push(index);
         }
         Ok(())
@@ -335,7 +341,7 @@ impl<'a, 'l, 'e> Reader<'a, 'l, 'e> {
             .ok_or_else(|| ReadError::malformed("no graph around"))?;
         let name = self.budget.text(&tensor.name)?;
         self.budget.tensor()?;
-        self.budget.items::<(usize, usize)>(1)?;
+        self.budget.items::<(usize, usize)>(2)?;
         let dims = tensor.dims.as_deref().unwrap_or_default();
         self.budget.items::<embarca_ir::foreign::ForeignDim>(dims.len())?;
         let tensor = ForeignTensor {
@@ -359,11 +365,14 @@ impl<'a, 'l, 'e> Reader<'a, 'l, 'e> {
             Err(error) => return Err(error.within(|| format!("node {index}"))),
         };
         let (name, op) = (node.name, node.op);
+        let names = node.inputs.len() + node.outputs.len();
+        let passing = size_of::<Name<'_>>() * names + size_of::<Attribute<'_>>() * node.attrs.len();
         let key = (node.domain, op, node.overload);
         let done = match self.library.functions.get(&key) {
             Some(function) => self.inline(function, node),
             None => self.plain(node),
         };
+        self.budget.refund(2 * passing as u64);
         done.map_err(|error| {
             error.within(|| match name {
                 "" => format!("node {index} {}", shown(op)),
@@ -381,21 +390,22 @@ impl<'a, 'l, 'e> Reader<'a, 'l, 'e> {
                 node::DOMAIN => node.domain = super::standard(field.text()?),
                 node::OVERLOAD => node.overload = field.text()?,
                 node::INPUT => {
-                    self.budget.longer_list::<Option<usize>>(node.inputs.len(), 1)?;
+                    self.budget.longer_list::<Name<'_>>(node.inputs.len(), 1)?;
                     node.inputs.push(field.text()?);
                 }
                 node::OUTPUT => {
-                    self.budget.longer_list::<Option<usize>>(node.outputs.len(), 1)?;
+                    self.budget.longer_list::<Name<'_>>(node.outputs.len(), 1)?;
                     node.outputs.push(field.text()?);
                 }
                 node::ATTRIBUTE => {
-                    self.budget.longer_list::<(String, AttrValue)>(node.attrs.len(), 1)?;
+                    self.budget.longer_list::<Attribute<'_>>(node.attrs.len(), 1)?;
                     let attr = Attribute::new(field.message()?)?;
                     node.attrs.extend(self.substitute(attr)?);
                 }
                 _ => {}
             }
         }
+        self.budget.items::<Name<'_>>(node.attrs.len())?;
         let mut names: Vec<_> = node.attrs.iter().map(|attr| attr.name).collect();
         names.sort_unstable();
         if let Some([name, _]) = names.array_windows().find(|[a, b]| a == b) {
@@ -424,6 +434,7 @@ impl<'a, 'l, 'e> Reader<'a, 'l, 'e> {
 
     /// The tensors that a node reads.
     fn read_names(&mut self, names: &[&'a str]) -> Result<Vec<Option<usize>>, ReadError> {
+        self.budget.items::<Option<usize>>(names.len())?;
         let mut indices = Vec::with_capacity(names.len());
         for &name in names {
             indices.push(match name {
@@ -446,6 +457,7 @@ impl<'a, 'l, 'e> Reader<'a, 'l, 'e> {
         self.budget.node()?;
         let version = self.version(node.domain)?;
         let inputs = self.read_names(&node.inputs)?;
+        self.budget.items::<(String, AttrValue)>(node.attrs.len())?;
         let mut attrs = Vec::with_capacity(node.attrs.len());
         for attr in &node.attrs {
             let value = attr.read(self);
@@ -453,6 +465,7 @@ impl<'a, 'l, 'e> Reader<'a, 'l, 'e> {
                 .map_err(|error| error.within(|| format!("attribute '{}'", shown(attr.name))))?;
             attrs.push((self.budget.text(attr.name)?, value));
         }
+        self.budget.items::<Option<usize>>(node.outputs.len())?;
         let mut outputs = Vec::with_capacity(node.outputs.len());
         for &name in &node.outputs {
             outputs.push(match name {
@@ -530,6 +543,7 @@ impl<'a, 'l, 'e> Reader<'a, 'l, 'e> {
         for (index, message) in function.nodes.iter().enumerate() {
             self.node(message.clone(), index)?;
         }
+        self.budget.items::<Option<usize>>(node.outputs.len())?;
         let mut results = Vec::with_capacity(node.outputs.len());
         for &name in function.outputs.iter().take(node.outputs.len()) {
             match self.resolve(name)? {

@@ -20,15 +20,14 @@ pub(super) fn property(
             return Ok(());
         }
         "names" | "labels" | "classes" | "class_names" => {
-            // Each label takes a text of its own.
-            budget.items::<String>(value.matches(',').count() + 1)?;
+            // Each label takes a text of its own, in a growing list.
+            budget.longer_list::<[String; 2]>(0, value.matches(',').count() + 1)?;
             budget.text(value)?;
             quoted(value)
         }
         "character" => {
-            budget.list::<String>(value.lines().count())?;
-            budget.text(value)?;
-            Some(value.lines().map(str::to_owned).collect())
+            budget.longer_list::<String>(0, value.lines().count())?;
+            Some(value.lines().map(|line| budget.text(line)).collect::<Result<_, _>>()?)
         }
         _ => return Ok(()),
     };

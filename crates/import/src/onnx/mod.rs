@@ -79,11 +79,12 @@ pub fn detect(bytes: &[u8]) -> bool {
     for index in 0..MOST_FIELDS {
         let Ok(Some(field)) = message.next_field() else { return false };
         match (field.number, field.value) {
-            (model::IR_VERSION, Value::Varint(version)) => {
-                if index == 0 && (1..VERSIONS).contains(&version) {
-                    return true;
-                }
+            (model::IR_VERSION, Value::Varint(version))
+                if index == 0 && (1..VERSIONS).contains(&version) =>
+            {
+                return true;
             }
+            (model::IR_VERSION, Value::Varint(_)) => {}
             (model::GRAPH, Value::Bytes(_)) => return true,
             (model::IR_VERSION, _) | (model::GRAPH, _) => return false,
             _ => {}
@@ -113,10 +114,8 @@ pub fn read<'a>(
             model::IR_VERSION => library.ir_version = field.int()?,
             model::PRODUCER_NAME => meta.producer = budget.text(field.text()?)?,
             model::PRODUCER_VERSION => producer_version = field.text()?,
-            model::DOC_STRING => {
-                if meta.description.is_empty() {
-                    meta.description = budget.text(field.text()?)?;
-                }
+            model::DOC_STRING if meta.description.is_empty() => {
+                meta.description = budget.text(field.text()?)?;
             }
             model::GRAPH if graph.is_some() => {
                 return Err(ReadError::malformed_at(field.at, "a second graph"));

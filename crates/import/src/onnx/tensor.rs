@@ -12,7 +12,7 @@ use crate::narrow;
 use crate::wire::protobuf::{Field, Message};
 
 /// Fields of `TensorProto`.
-mod tensor {
+mod tensor_fields {
     pub const DIMS: u32 = 1;
     pub const DATA_TYPE: u32 = 2;
     pub const SEGMENT: u32 = 3;
@@ -81,7 +81,7 @@ pub(super) fn read<'a>(
     files: &mut Files<'_>,
     budget: &mut Budget<'_>,
 ) -> Result<Constant<'a>, ReadError> {
-    let name = name(message.clone(), tensor::NAME)?;
+    let name = name(message.clone(), tensor_fields::NAME)?;
     let place = || format!("tensor '{}'", shown(name));
     read_named(message, name, files, budget).map_err(|error| error.within(place))
 }
@@ -113,19 +113,21 @@ fn read_named<'a>(
     let mut occurrences = 0usize;
     while let Some(field) = message.next_field()? {
         match field.number {
-            tensor::DIMS => read_dims(&field, &mut dims, budget)?,
-            tensor::DATA_TYPE => number = field.int()?,
-            tensor::RAW_DATA => raw = Some(field.bytes()?).filter(|raw| !raw.is_empty()),
-            tensor::DATA_LOCATION => is_external = field.int()? == 1,
-            tensor::SEGMENT => return Err(ReadError::unsupported("a tensor stored in segments")),
-            tensor::FLOAT_DATA
-            | tensor::INT32_DATA
-            | tensor::STRING_DATA
-            | tensor::INT64_DATA
-            | tensor::DOUBLE_DATA
-            | tensor::UINT64_DATA => {
+            tensor_fields::DIMS => read_dims(&field, &mut dims, budget)?,
+            tensor_fields::DATA_TYPE => number = field.int()?,
+            tensor_fields::RAW_DATA => raw = Some(field.bytes()?).filter(|raw| !raw.is_empty()),
+            tensor_fields::DATA_LOCATION => is_external = field.int()? == 1,
+            tensor_fields::SEGMENT => {
+                return Err(ReadError::unsupported("a tensor stored in segments"));
+            }
+            tensor_fields::FLOAT_DATA
+            | tensor_fields::INT32_DATA
+            | tensor_fields::STRING_DATA
+            | tensor_fields::INT64_DATA
+            | tensor_fields::DOUBLE_DATA
+            | tensor_fields::UINT64_DATA => {
                 // Some writers add the packed fields they do not use, with nothing in them.
-                let is_text = field.number == tensor::STRING_DATA;
+                let is_text = field.number == tensor_fields::STRING_DATA;
                 if !is_text && field.bytes().is_ok_and(<[u8]>::is_empty) {
                     continue;
                 }
@@ -196,7 +198,7 @@ fn stored_bytes(dtype: DType, count: u64) -> Result<u64, ReadError> {
 fn external_place(mut message: Message<'_>) -> Result<Place<'_>, ReadError> {
     let mut place = Place { location: "", offset: 0, length: None };
     while let Some(field) = message.next_field()? {
-        if field.number != tensor::EXTERNAL_DATA {
+        if field.number != tensor_fields::EXTERNAL_DATA {
             continue;
         }
         let (key, value) = super::entry(field.message()?)?;
@@ -227,36 +229,36 @@ fn typed_data<'a>(
 ) -> Result<Cow<'a, [u8]>, ReadError> {
     use DType::*;
     let expected = match dtype {
-        F32 | C64 => tensor::FLOAT_DATA,
-        F64 | C128 => tensor::DOUBLE_DATA,
-        I64 => tensor::INT64_DATA,
-        U32 | U64 => tensor::UINT64_DATA,
-        Str => tensor::STRING_DATA,
-        _ => tensor::INT32_DATA,
+        F32 | C64 => tensor_fields::FLOAT_DATA,
+        F64 | C128 => tensor_fields::DOUBLE_DATA,
+        I64 => tensor_fields::INT64_DATA,
+        U32 | U64 => tensor_fields::UINT64_DATA,
+        Str => tensor_fields::STRING_DATA,
+        _ => tensor_fields::INT32_DATA,
     };
     if first.number != expected {
         let what = format!("elements of {dtype} in field {}", first.number);
         return Err(ReadError::malformed_at(first.at, what));
     }
     match expected {
-        tensor::STRING_DATA => Ok(Cow::Owned(strings(message, count, budget)?)),
-        tensor::FLOAT_DATA | tensor::DOUBLE_DATA => {
+        tensor_fields::STRING_DATA => Ok(Cow::Owned(strings(message, count, budget)?)),
+        tensor_fields::FLOAT_DATA | tensor_fields::DOUBLE_DATA => {
             // Packed floats lie as they do in memory.
             if let (1, Ok(bytes)) = (occurrences, first.bytes()) {
                 narrow::expect_bytes(bytes, count, dtype)?;
                 return Ok(Cow::Borrowed(bytes));
             }
-            let mut bytes = Vec::new();
+            let mut bytes = room(count, dtype, budget)?;
             each_occurrence(message, expected, |field| {
                 match expected {
-                    tensor::FLOAT_DATA => {
+                    tensor_fields::FLOAT_DATA => {
                         let floats = field.floats()?;
-                        budget.items::<f32>(floats.len())?;
+                        check_room(&bytes, floats.len(), 4)?;
                         bytes.extend(floats.flat_map(f32::to_le_bytes));
                     }
                     _ => {
                         let doubles = field.doubles()?;
-                        budget.items::<f64>(doubles.len())?;
+                        check_room(&bytes, doubles.len(), 8)?;
                         bytes.extend(doubles.flat_map(f64::to_le_bytes));
                     }
                 }
@@ -268,11 +270,9 @@ fn typed_data<'a>(
         _ => {
             // Narrow elements are packed into bytes first, and each byte is a number here.
             let size = dtype.size();
-            let mut bytes = Vec::new();
+            let mut bytes = room(count, dtype, budget)?;
             each_occurrence(message, expected, |field| {
-                let added = field.count_uints()?.saturating_mul(size);
-                budget.items::<u8>(added)?;
-                bytes.reserve_exact(added);
+                check_room(&bytes, field.count_uints()?, size)?;
                 field.for_each_int(|value| {
                     if !fits(value, size) {
                         let what = format!("{value} is no {dtype}");
@@ -290,6 +290,22 @@ fn typed_data<'a>(
                 }
             }
         }
+    }
+}
+
+/// An empty list with room for `count` elements as a file stores them.
+fn room(count: u64, dtype: DType, budget: &mut Budget<'_>) -> Result<Vec<u8>, ReadError> {
+    let bytes = stored_bytes(dtype, count)?;
+    budget.bytes(bytes)?;
+    Ok(Vec::with_capacity(usize::try_from(bytes).unwrap_or(0)))
+}
+
+/// Refuses more elements than [`room`] was made for.
+fn check_room(bytes: &Vec<u8>, added: usize, size: usize) -> Result<(), ReadError> {
+    let left = bytes.capacity() - bytes.len();
+    match added.checked_mul(size) {
+        Some(added) if added <= left => Ok(()),
+        _ => Err(ReadError::malformed("more content than the shape asks for")),
     }
 }
 
@@ -323,7 +339,7 @@ fn strings(
     budget: &mut Budget<'_>,
 ) -> Result<Vec<u8>, ReadError> {
     let (mut found, mut bytes) = (0u64, 0u64);
-    each_occurrence(message.clone(), tensor::STRING_DATA, |field| {
+    each_occurrence(message.clone(), tensor_fields::STRING_DATA, |field| {
         found += 1;
         bytes += field.text()?.len() as u64;
         Ok(())
@@ -337,16 +353,16 @@ fn strings(
         return Err(ReadError::over_limit("more than 2 GiB of texts in a tensor"));
     }
     budget.bytes(total)?;
-    let mut data = Vec::new();
+    let mut data = Vec::with_capacity(usize::try_from(total).unwrap_or(0));
     let mut offset = found * 4 + 8;
     data.extend((found as u32).to_le_bytes());
     data.extend((offset as u32).to_le_bytes());
-    each_occurrence(message.clone(), tensor::STRING_DATA, |field| {
+    each_occurrence(message.clone(), tensor_fields::STRING_DATA, |field| {
         offset += field.bytes()?.len() as u64;
         data.extend((offset as u32).to_le_bytes());
         Ok(())
     })?;
-    each_occurrence(message, tensor::STRING_DATA, |field| {
+    each_occurrence(message, tensor_fields::STRING_DATA, |field| {
         data.extend(field.bytes()?);
         Ok(())
     })?;
@@ -401,7 +417,7 @@ fn densify<'a>(
         return Err(ReadError::malformed(what));
     }
     let count = budget.elements(&dims)?;
-    let bytes = count.checked_mul(size as u64).unwrap_or(u64::MAX);
+    let bytes = count.saturating_mul(size as u64);
     budget.bytes(bytes)?;
     let mut data = vec![0; usize::try_from(bytes).unwrap_or(0)];
     for (value, place) in values.data.chunks_exact(size).zip(numbers.chunks_exact(per_value)) {

@@ -92,8 +92,8 @@ pub fn read(
             .map_err(|_| ReadError::malformed(format!("{name:?} is not UTF-8")))?;
         let text = text.trim_end();
         budget.list::<String>(text.lines().count())?;
-        budget.items::<u8>(text.len())?;
-        meta.labels = text.lines().map(|line| line.trim_end().to_owned()).collect();
+        let lines = text.lines().map(|line| budget.text(line.trim_end()));
+        meta.labels = lines.collect::<Result<_, _>>()?;
     }
     Ok(meta)
 }

@@ -12,7 +12,7 @@ use crate::narrow;
 use crate::wire::flatbuffer::{Table, Tables};
 
 /// Fields of `Tensor`.
-mod tensor {
+mod tensor_fields {
     pub const SHAPE: usize = 0;
     pub const TYPE: usize = 1;
     pub const BUFFER: usize = 2;
@@ -89,7 +89,7 @@ pub fn read<'a>(
     budget: &mut Budget<'_>,
 ) -> Result<ForeignTensor<'a>, ReadError> {
     budget.tensor()?;
-    let name = table.text(tensor::NAME)?;
+    let name = table.text(tensor_fields::NAME)?;
     read_named(table, name, file, buffers, budget)
         .map_err(|error| error.within(|| format!("'{}'", shown(name))))
 }
@@ -101,19 +101,19 @@ fn read_named<'a>(
     buffers: Tables<'a>,
     budget: &mut Budget<'_>,
 ) -> Result<ForeignTensor<'a>, ReadError> {
-    let number = table.i8(tensor::TYPE, 0)?;
+    let number = table.i8(tensor_fields::TYPE, 0)?;
     let Some(stored) = stored(number) else {
         return Err(ReadError::unsupported(format!(
             "element type {number}; the schema this reader knows ends with {}",
             TYPES.last().copied().unwrap_or_default()
         )));
     };
-    if table.table(tensor::SPARSITY)?.is_some() {
+    if table.table(tensor_fields::SPARSITY)?.is_some() {
         return Err(ReadError::unsupported(
             "the tensor is stored sparse; export the model without sparsity",
         ));
     }
-    if table.u32(tensor::EXTERNAL_BUFFER, 0)? != 0 {
+    if table.u32(tensor_fields::EXTERNAL_BUFFER, 0)? != 0 {
         return Err(ReadError::unsupported(
             "the tensor lies in an external file; export the model as one file",
         ));
@@ -140,7 +140,7 @@ fn read_named<'a>(
         });
     }
 
-    let quant = match table.table(tensor::QUANTIZATION)? {
+    let quant = match table.table(tensor_fields::QUANTIZATION)? {
         Some(table) => quant(table, dims.as_deref(), budget)?,
         None => None,
     };
@@ -153,7 +153,7 @@ fn read_named<'a>(
         dims,
         quant,
         data,
-        is_variable: table.bool(tensor::IS_VARIABLE, false)?,
+        is_variable: table.bool(tensor_fields::IS_VARIABLE, false)?,
     })
 }
 
@@ -163,7 +163,7 @@ fn content<'a>(
     file: &'a [u8],
     buffers: Tables<'a>,
 ) -> Result<&'a [u8], ReadError> {
-    let index = table.u32(tensor::BUFFER, 0)?;
+    let index = table.u32(tensor_fields::BUFFER, 0)?;
     // Buffer 0 stands for none.
     if index == 0 {
         return Ok(&[]);
@@ -188,11 +188,11 @@ fn dims(
     constant: bool,
     budget: &mut Budget<'_>,
 ) -> Result<Option<Vec<ForeignDim>>, ReadError> {
-    let shape = table.find_vector::<4>(tensor::SHAPE)?;
-    let signature = table.vector::<4>(tensor::SHAPE_SIGNATURE)?;
+    let shape = table.find_vector::<4>(tensor_fields::SHAPE)?;
+    let signature = table.vector::<4>(tensor_fields::SHAPE_SIGNATURE)?;
     let Some(shape) = shape else {
         // Writers leave out the empty list of a scalar, and say `has_rank` when they are careful.
-        let scalar = constant || table.bool(tensor::HAS_RANK, false)?;
+        let scalar = constant || table.bool(tensor_fields::HAS_RANK, false)?;
         return Ok(scalar.then(Vec::new));
     };
     let mut items = shape;

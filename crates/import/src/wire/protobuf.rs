@@ -360,7 +360,11 @@ mod tests {
         let mut count = 0;
         while let Some(field) = message.next_field().unwrap() {
             count += field.count_uints().unwrap();
-            field.for_each_int(|value| Ok(seen.push(value))).unwrap();
+            let push = |value| {
+                seen.push(value);
+                Ok(())
+            };
+            field.for_each_int(push).unwrap();
         }
         assert_eq!((seen, count), (vec![5, 1, 150], 3));
 

@@ -150,7 +150,7 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
 
 /// CRC-32 as ZIP uses it (reflected polynomial 0xEDB88320).
 fn checksum(bytes: &[u8]) -> u32 {
-    let step = |crc: u32, _| crc >> 1 ^ (crc & 1) * 0xedb8_8320;
+    let step = |crc: u32, _| (crc >> 1) ^ ((crc & 1) * 0xedb8_8320);
     !bytes.iter().fold(!0, |crc, &byte| (0..8).fold(crc ^ u32::from(byte), step))
 }
 
