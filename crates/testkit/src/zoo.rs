@@ -36,8 +36,10 @@ pub struct Entry {
     pub model: PathBuf,
     /// The golden inputs and outputs.
     pub golden: PathBuf,
-    /// Names of the inputs.
+    /// Names of the inputs, in the order of the golden file.
     pub inputs: Vec<String>,
+    /// Names of the outputs, in the order of the golden file.
+    pub outputs: Vec<String>,
     /// How far outputs may be from the golden ones.
     pub tolerance: Tolerance,
 }
@@ -59,14 +61,17 @@ fn entry(folder: &Path, model: &Value) -> Result<Entry, String> {
     let text = |value: &Value| value.as_str().map(|text| folder.join(text));
     let golden = text(&model["golden"]).ok_or_else(|| format!("{id} has no golden file"))?;
     let file = text(&model["files"][0]).ok_or_else(|| format!("{id} has no file"))?;
-    let inputs = model["inputs"].as_array().into_iter().flatten();
-    let name = |input: &Value| input["name"].as_str().unwrap_or_default().to_owned();
+    let names = |key: &str| -> Vec<String> {
+        let ports = model[key].as_array().into_iter().flatten();
+        ports.map(|port| port["name"].as_str().unwrap_or_default().to_owned()).collect()
+    };
     let number = |key: &str| model["tolerance"][key].as_f64().unwrap_or(0.0);
     let tolerance = match model["tolerance"]["kind"].as_str() {
         Some("integer") => Tolerance::Equal,
         _ => Tolerance::Near { absolute: number("atol"), relative: number("rtol") },
     };
-    Ok(Entry { id, model: file, golden, inputs: inputs.map(name).collect(), tolerance })
+    let (inputs, outputs) = (names("inputs"), names("outputs"));
+    Ok(Entry { id, model: file, golden, inputs, outputs, tolerance })
 }
 
 /// What became of a model.
@@ -153,7 +158,11 @@ fn run(entry: &Entry, threads: usize) -> Result<Outcome, String> {
         session.run().map_err(|e| e.to_string())?;
         let mut index = 0;
         while let Some(golden) = find(&format!("c{cases}_out{index}")) {
-            let ty = session.output_type(index).ok_or("an output is missing")?;
+            // Formats without an order of outputs are compared by name.
+            let named = entry.outputs.get(index);
+            let port = plan.outputs().iter().position(|port| Some(&port.name) == named);
+            let port = port.unwrap_or(index);
+            let ty = session.output_type(port).ok_or("an output is missing")?;
             let dims: Vec<usize> = ty.dims.iter().map(|&dim| dim as usize).collect();
             let place = format!("case {cases}, output {index}");
             if dims != golden.dims || ty.dtype != golden.dtype {
@@ -162,7 +171,7 @@ fn run(entry: &Entry, threads: usize) -> Result<Outcome, String> {
                     ty.dtype, golden.dtype, golden.dims
                 )));
             }
-            let bytes = session.output_bytes(index).ok_or("an output is missing")?.to_vec();
+            let bytes = session.output_bytes(port).ok_or("an output is missing")?.to_vec();
             let ours = Array::new(ty.dtype, &dims, bytes).map_err(|e| e.to_string())?;
             match difference(&ours, golden, entry.tolerance) {
                 Ok(distance) => worst = worst.max(distance),

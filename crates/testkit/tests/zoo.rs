@@ -22,7 +22,10 @@ fn models_match_their_goldens() {
             Outcome::Match { cases, worst } => {
                 println!("ok       {:<34} {cases} cases, largest difference {worst:.3e}", entry.id);
             }
-            Outcome::Refused(message) => println!("refused  {:<34} {message}", entry.id),
+            Outcome::Refused(message) => {
+                let first = message.lines().next().unwrap_or_default();
+                println!("refused  {:<34} {first}", entry.id);
+            }
             Outcome::Wrong(message) => println!("WRONG    {:<34} {message}", entry.id),
         }
         let required = MUST.contains(&entry.id.as_str());
