@@ -4,6 +4,7 @@ use embarca_kernels::dense as kernel;
 
 use super::conv2d::caffe_blobs;
 use super::prelude::*;
+use crate::foreign::AttrValue;
 use super::spatial::{self, ScaleProduct};
 
 crate::payload! {
@@ -27,6 +28,9 @@ fn rows(b: &mut Builder<'_>, x: ValueId, width: usize) -> Result<ValueId, ShapeE
 
 fn import_tflite(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
     node.ignore(&["quantized_bias_type"]);
+    if node.attr("quant_spec").is_some_and(|spec| *spec != AttrValue::Bytes(Vec::new())) {
+        return Err(ImportError::unsupported("asks for blockwise weights").attribute("quant_spec"));
+    }
     if node.text("weights_format", "DEFAULT")? != "DEFAULT" {
         return Err(ImportError::unsupported("weights are shuffled").attribute("weights_format"));
     }
