@@ -331,8 +331,9 @@ fn check_strings(content: &[u8], count: u64) -> Result<(), ReadError> {
 }
 
 /// Completes the tensors of a graph and checks the order of its nodes: every tensor is written
-/// once, and read only after that. A tensor that nothing writes and that has no elements is a
-/// constant; a graph's input without a shape is a scalar.
+/// once, and read only after that (a custom operator may also list tensors that it scribbles
+/// on). A tensor that nothing writes and that has no elements is a constant; a graph's input
+/// without a shape is a scalar.
 pub fn settle(graph: &mut ForeignGraph<'_>, budget: &mut Budget<'_>) -> Result<(), ReadError> {
     let ForeignGraph { tensors, nodes, inputs, outputs, .. } = graph;
     budget.items::<bool>(2 * tensors.len())?;
@@ -370,7 +371,10 @@ pub fn settle(graph: &mut ForeignGraph<'_>, budget: &mut Budget<'_>) -> Result<(
     for (index, node) in nodes.iter().enumerate() {
         let place = || format!("node {index} {}", shown(&node.op));
         for &input in node.inputs.iter().flatten() {
-            if written.get(input) != Some(&true) {
+            // Custom operators also list what they scribble on.
+            let is_scratch =
+                node.domain == super::CUSTOM_DOMAIN && produced.get(input) == Some(&false);
+            if written.get(input) != Some(&true) && !is_scratch {
                 let what =
                     format!("tensor {input} '{}' is read before it is written", shown(name(input)));
                 return Err(ReadError::malformed(what).within(place));
