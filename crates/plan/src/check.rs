@@ -14,7 +14,7 @@ use crate::tables::zero;
 
 /// Comparisons that the check of a program may spend per byte of its tensors, steps and lists.
 /// Real programs need few; the limit keeps hostile ones from taking long.
-pub const WORK_PER_BYTE: u64 = 64;
+pub const WORK_PER_BYTE: u64 = 32;
 
 /// Comparisons left.
 pub(crate) struct Work(u64);

@@ -123,7 +123,8 @@ fn check_arena(scope: &Scope, values: &[i64], work: &mut Work) -> Result<(), Ope
                 break;
             }
             work.spend(1).map_err(err)?;
-            if location.overlaps(&locate(scope, other, values).map_err(err)?) {
+            let above = u64::from(later.place) * crate::UNIT >= location.end();
+            if !above && location.overlaps(&locate(scope, other, values).map_err(err)?) {
                 return Err(err(Problem::Overlap(other)));
             }
         }

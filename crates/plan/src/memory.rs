@@ -91,12 +91,12 @@ pub fn assign(blocks: &mut [Block], scratch: &mut [u32], align: u64) -> Result<u
     if sum.is_none_or(|sum| sum > i64::MAX as u64) {
         return Err(AssignError::TooLarge);
     }
+    let bound = lower_bound(blocks, scratch, align)?;
     let (order, placed) = scratch.split_at_mut(blocks.len());
     let placed = &mut placed[..blocks.len()];
     if blocks.len() > TRY_ALL {
         return Ok(place(blocks, order, placed, align, Order::Size));
     }
-    let bound = lower_bound(blocks, align);
     let mut best = (u64::MAX, Order::Size);
     let mut current = Order::Size;
     for candidate in ORDERS {
@@ -170,14 +170,43 @@ fn place(
 }
 
 /// The most bytes that any position needs at once, each block rounded up to `align`: no placement
-/// is smaller. Takes time in proportion to the square of the number of blocks.
-pub fn lower_bound(blocks: &[Block], align: u64) -> u64 {
-    let rounded = |block: &Block| block.size.div_ceil(align.max(1)).saturating_mul(align.max(1));
-    let at = |position: u32| {
-        let live = blocks.iter().filter(|b| b.first <= position && position <= b.last);
-        live.fold(0u64, |sum, block| sum.saturating_add(rounded(block)))
+/// is smaller. `scratch` has two entries per block.
+///
+/// # Errors
+/// As [`assign`], but any number of blocks is welcome.
+pub fn lower_bound(blocks: &[Block], scratch: &mut [u32], align: u64) -> Result<u64, AssignError> {
+    if scratch.len() < blocks.len() * 2 {
+        return Err(AssignError::Scratch);
+    }
+    if !align.is_power_of_two() {
+        return Err(AssignError::Alignment);
+    }
+    let (born, dead) = scratch.split_at_mut(blocks.len());
+    for (index, (a, b)) in born.iter_mut().zip(&mut *dead).enumerate() {
+        (*a, *b) = (index as u32, index as u32);
+    }
+    let dead = &mut dead[..blocks.len()];
+    born.sort_unstable_by_key(|&index| blocks[index as usize].first);
+    dead.sort_unstable_by_key(|&index| blocks[index as usize].last);
+    let rounded = |index: u32| {
+        let size = blocks[index as usize].size.checked_next_multiple_of(align);
+        size.filter(|&size| size <= i64::MAX as u64).ok_or(AssignError::TooLarge)
     };
-    blocks.iter().map(|block| at(block.first)).max().unwrap_or(0)
+    let (mut live, mut most) = (0u64, 0);
+    let mut dying = dead.iter().peekable();
+    for &index in born.iter() {
+        let now = blocks[index as usize].first;
+        while let Some(&&gone) = dying.peek() {
+            if blocks[gone as usize].last >= now {
+                break;
+            }
+            live = live.saturating_sub(rounded(gone)?);
+            dying.next();
+        }
+        live = live.checked_add(rounded(index)?).ok_or(AssignError::TooLarge)?;
+        most = most.max(live);
+    }
+    Ok(most)
 }
 
 #[cfg(test)]
@@ -199,7 +228,7 @@ mod tests {
                 assert!(apart || !a.meets(b) || a.size == 0 || b.size == 0, "{a:?} {b:?}");
             }
         }
-        (total, lower_bound(blocks, align))
+        (total, lower_bound(blocks, &mut scratch, align).unwrap())
     }
 
     #[test]
@@ -229,6 +258,11 @@ mod tests {
                     Block { size: u64::from(next(1000)), first, last: first + next(8), offset: 0 };
             }
             let (total, bound) = check(&mut blocks, 16);
+            let at = |position: u32| {
+                let live = blocks.iter().filter(|b| b.first <= position && position <= b.last);
+                live.map(|b| b.size.next_multiple_of(16)).sum::<u64>()
+            };
+            assert_eq!((0..50).map(at).max(), Some(bound));
             assert!(bound <= total && total * 4 <= bound * 5, "round {round}: {total} {bound}");
         }
     }

@@ -167,12 +167,12 @@ impl<'s> Writer<'s> {
             }
             self.tensors.push(record);
         }
+        let mut scratch = vec![0; blocks.len() * 2];
         if self.source.is_dynamic() {
-            let mut scratch = vec![0; blocks.len() * 2];
             arena = memory::assign(&mut blocks, &mut scratch, UNIT)?;
         }
         if index == 0 {
-            self.lower_bound = memory::lower_bound(&blocks, UNIT);
+            self.lower_bound = memory::lower_bound(&blocks, &mut scratch, UNIT)?;
         }
         let record = FunctionRecord {
             name: self.common.strings.optional(&source.name)?,
