@@ -325,8 +325,10 @@ pub enum ContainerError {
     TooLarge,
     /// A section's alignment is not 2 to 16.
     Alignment(u16),
-    /// The output has another length than [`container_len`] says.
+    /// The output has another length than the content needs.
     OutputLength,
+    /// The keys of properties do not ascend.
+    Keys,
 }
 
 impl fmt::Display for ContainerError {
@@ -335,6 +337,7 @@ impl fmt::Display for ContainerError {
             Self::TooLarge => f.write_str("too many or too large sections"),
             Self::Alignment(log2) => write!(f, "sections cannot be aligned to 2^{log2}"),
             Self::OutputLength => f.write_str("the output buffer has the wrong length"),
+            Self::Keys => f.write_str("the keys of properties do not ascend"),
         }
     }
 }

@@ -73,7 +73,7 @@ pub use program::{
     Custom, Family, Function, Layout, Location, Packing, Program, Space, State, Step, Storage,
     Tensor, Writer,
 };
-pub use properties::{Properties, Texts, Values};
+pub use properties::{Properties, PropertySpec, Texts, Values, properties_len, write_properties};
 pub use tables::{Common, MAX_RANK, Quant, Strings};
 pub use vectors::{Expected, Vector, VectorInput, Vectors};
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use embarca_plan::records::{
-    InterfaceRecord, NONE, PortRecord, ProfileRecord, PropertiesRecord, PropertyRecord,
-    VectorRecord, VectorsRecord,
+    InterfaceRecord, NONE, PortRecord, ProfileRecord, VectorRecord, VectorsRecord,
 };
+use embarca_plan::{PropertySpec, properties_len, write_properties};
 
 use super::table::{CommonTable, StringTable, Tables, number};
 use super::{
@@ -65,44 +65,28 @@ fn port(
 }
 
 pub fn properties(source: &BTreeMap<String, PropertySource>) -> Result<Vec<u8>, WriteError> {
-    let mut strings = StringTable::default();
-    let (mut texts, mut integers, mut floats) = (Vec::new(), Vec::new(), Vec::new());
-    let mut properties = Vec::new();
-    for (key, values) in source {
-        let key = strings.intern(key)?;
-        let (kind, start, end) = match values {
-            PropertySource::Texts(values) => {
-                let start = texts.len();
-                for value in values {
-                    texts.push(strings.intern(value)?);
-                }
-                (PropertyRecord::TEXTS, start, texts.len())
-            }
-            PropertySource::Integers(values) => {
-                let start = integers.len();
-                integers.extend_from_slice(values);
-                (PropertyRecord::INTEGERS, start, integers.len())
-            }
-            PropertySource::Floats(values) => {
-                let start = floats.len();
-                floats.extend_from_slice(values);
-                (PropertyRecord::FLOATS, start, floats.len())
-            }
-        };
-        let (start, count) = (number(start)?, number(end - start)?);
-        properties.push(PropertyRecord { key, kind, start, count });
-    }
-    let mut tables = Tables::behind::<PropertiesRecord>();
-    let (string_ends, strings) = strings.write(&mut tables)?;
-    let header = PropertiesRecord {
-        string_ends,
-        strings,
-        properties: tables.push(&properties)?,
-        texts: tables.push(&texts)?,
-        integers: tables.push(&integers)?,
-        floats: tables.push(&floats)?,
-    };
-    Ok(tables.finish(&header))
+    let texts: Vec<Vec<&str>> = source
+        .values()
+        .map(|values| match values {
+            PropertySource::Texts(texts) => texts.iter().map(String::as_str).collect(),
+            _ => Vec::new(),
+        })
+        .collect();
+    let specs: Vec<(&str, PropertySpec)> = source
+        .iter()
+        .zip(&texts)
+        .map(|((key, values), texts)| {
+            let spec = match values {
+                PropertySource::Texts(_) => PropertySpec::Texts(texts),
+                PropertySource::Integers(integers) => PropertySpec::Integers(integers),
+                PropertySource::Floats(floats) => PropertySpec::Floats(floats),
+            };
+            (key.as_str(), spec)
+        })
+        .collect();
+    let mut bytes = vec![0; properties_len(&specs)?];
+    write_properties(&specs, &mut bytes)?;
+    Ok(bytes)
 }
 
 pub fn vectors(source: &[VectorSource]) -> Result<Vec<u8>, WriteError> {
