@@ -75,7 +75,7 @@ fn classifier() {
         assert_eq!(task.text("kind"), Some("classification"));
         assert_eq!(task.texts("labels").unwrap().get(9), Some("digit 9"));
         assert_eq!(task.floats("threshold"), Some(&[0.5][..]));
-        assert_eq!(task.integers("input.0.range"), Some(&[0, 255][..]));
+        assert_eq!(task.integers("crop"), Some(&[0, 255][..]));
         assert!(task.get("nothing").is_none() && task.floats("kind").is_none());
         assert_eq!(task.iter().count(), 4);
         let (key, Values::Texts(hash)) = plan.provenance().unwrap().iter().next().unwrap() else {

@@ -141,7 +141,7 @@ pub fn classifier() -> PlanSource {
                 PropertySource::Texts((0..10).map(|digit| format!("digit {digit}")).collect()),
             ),
             ("threshold".to_owned(), PropertySource::Floats(vec![0.5])),
-            ("input.0.range".to_owned(), PropertySource::Integers(vec![0, 255])),
+            ("crop".to_owned(), PropertySource::Integers(vec![0, 255])),
         ]
         .into(),
         provenance: [("source.sha256".to_owned(), "00".repeat(32).as_str().into())].into(),
