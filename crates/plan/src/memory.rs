@@ -54,6 +54,10 @@ pub const MAX_BLOCKS: usize = 1 << 14;
 /// Up to this many blocks, all orders are tried; above, one.
 const TRY_ALL: usize = 1 << 11;
 
+/// Comparisons to spend on refining each order, and the most rounds of it.
+const REFINE_WORK: usize = 1 << 20;
+const REFINE_ROUNDS: usize = 64;
+
 /// In which order blocks are placed. Ties go to the block that comes first.
 #[derive(Clone, Copy)]
 enum Order {
@@ -70,8 +74,8 @@ const ORDERS: [Order; 5] = [Order::Size, Order::Area, Order::Duration, Order::Fi
 /// returns the bytes needed. The same blocks get the same offsets on every machine.
 ///
 /// Places one block after the other into the smallest gap that takes it, in several orders
-/// (largest first, largest times longest first, ...), and keeps the best result. `scratch` has two
-/// entries per block.
+/// (largest first, largest times longest first, ...), then again with blocks that came to lie too
+/// high earlier in the order, and keeps the best result. `scratch` has two entries per block.
 ///
 /// # Errors
 /// See [`AssignError`].
@@ -95,33 +99,50 @@ pub fn assign(blocks: &mut [Block], scratch: &mut [u32], align: u64) -> Result<u
     let (order, placed) = scratch.split_at_mut(blocks.len());
     let placed = &mut placed[..blocks.len()];
     if blocks.len() > TRY_ALL {
-        return Ok(place(blocks, order, placed, align, Order::Size));
+        sort(blocks, order, Order::Size);
+        return Ok(place(blocks, order, placed, align));
     }
-    let mut best = (u64::MAX, Order::Size);
-    let mut current = Order::Size;
-    for candidate in ORDERS {
-        let total = place(blocks, order, placed, align, candidate);
-        current = candidate;
-        if total < best.0 {
-            best = (total, candidate);
+    let mut best = (u64::MAX, Order::Size, 0);
+    let rounds = (REFINE_WORK / (blocks.len() * blocks.len()).max(1)).min(REFINE_ROUNDS);
+    let mut at = (Order::Size, 0);
+    'orders: for by in ORDERS {
+        sort(blocks, order, by);
+        for round in 0..=rounds {
+            let total = place(blocks, order, placed, align);
+            at = (by, round);
+            if total < best.0 {
+                best = (total, by, round);
+            }
+            if total == bound {
+                break 'orders;
+            }
+            promote_highest(blocks, order);
         }
-        if total == bound {
-            return Ok(total);
+    }
+    if (best.1 as u8, best.2) != (at.0 as u8, at.1) {
+        sort(blocks, order, best.1);
+        for _ in 0..best.2 {
+            place(blocks, order, placed, align);
+            promote_highest(blocks, order);
         }
+        place(blocks, order, placed, align);
     }
-    if current as u8 == best.1 as u8 {
-        return Ok(best.0);
-    }
-    Ok(place(blocks, order, placed, align, best.1))
+    Ok(best.0)
 }
 
-fn place(
-    blocks: &mut [Block],
-    order: &mut [u32],
-    placed: &mut [u32],
-    align: u64,
-    by: Order,
-) -> u64 {
+/// Moves the block that reaches highest to the front of the order: it could not find a low place.
+fn promote_highest(blocks: &[Block], order: &mut [u32]) {
+    let end = |index: u32| {
+        let block = &blocks[index as usize];
+        block.offset + block.size
+    };
+    let highest = (0..order.len()).max_by_key(|&at| (end(order[at]), at));
+    if let Some(highest) = highest {
+        order[..=highest].rotate_right(1);
+    }
+}
+
+fn sort(blocks: &[Block], order: &mut [u32], by: Order) {
     for (index, slot) in order.iter_mut().enumerate() {
         *slot = index as u32;
     }
@@ -137,6 +158,10 @@ fn place(
         };
         (key, index)
     });
+}
+
+/// Places the blocks one after the other, each into the smallest gap that takes it.
+fn place(blocks: &mut [Block], order: &[u32], placed: &mut [u32], align: u64) -> u64 {
     let mut total = 0;
     for (count, &index) in order.iter().enumerate() {
         let block = blocks[index as usize];
@@ -250,6 +275,7 @@ mod tests {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (seed >> 8) % limit
         };
+        let mut exact = 0;
         for round in 0..200 {
             let mut blocks = [Block::default(); 60];
             for block in &mut blocks {
@@ -264,7 +290,9 @@ mod tests {
             };
             assert_eq!((0..50).map(at).max(), Some(bound));
             assert!(bound <= total && total * 4 <= bound * 5, "round {round}: {total} {bound}");
+            exact += u32::from(total == bound);
         }
+        assert!(exact >= 160, "{exact} of 200 need no more than the bound");
     }
 
     #[test]
