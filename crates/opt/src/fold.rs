@@ -1,11 +1,13 @@
 //! Constant folding, common subexpressions, and decomposition of what has no kernel.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use embarca_ir::{
-    Builder, Def, Io, LowerError, Model, Operand, Operands, ShapeError, Tail, TensorType,
-    ValueId,
+    Builder, ConstId, Def, Io, LowerError, Model, Op, Operand, Operands, Quant, ShapeError, Tail,
+    TensorType, ValueId,
 };
+use embarca_num::DType;
 
 use crate::eval::eval_constant_node;
 use crate::rewrite::{Site, Verdict, rewrite};
@@ -57,30 +59,53 @@ fn operands<'b>(b: &'b Builder<'_>, site: &Site<'_>) -> Vec<Option<Operand<'b>>>
 /// # Errors
 /// Only through a defect.
 pub fn share_common(model: Model) -> Result<(Model, bool), ShapeError> {
-    let mut seen: HashMap<String, Vec<ValueId>> = HashMap::new();
+    let mut seen: HashMap<(&'static str, Vec<InputKey>), Vec<Seen>> = HashMap::new();
     rewrite(model, &mut |b, site| {
-        let quants: Vec<_> =
-            site.node.outputs.iter().map(|&output| &site.old.ty(output).quant).collect();
-        // Constants of equal content are different values; small ones are compared by content.
-        let inputs: Vec<String> = site.inputs.iter().map(|input| input_key(b, *input)).collect();
-        let key = format!("{:?} {inputs:?} {quants:?}", site.node.op);
-        if let Some(values) = seen.get(&key) {
-            return Ok(Verdict::Replace(values.clone()));
+        let inputs: Vec<InputKey> = site.inputs.iter().map(|input| input_key(b, *input)).collect();
+        let constants = site.inputs.iter().flatten().filter(|&&id| b.const_of(id).is_some());
+        let constants = constants.map(|&id| b.ty(id).quant.clone());
+        let results = site.node.outputs.iter().map(|&output| site.old.ty(output).quant.clone());
+        let quants: Vec<Option<Quant>> = constants.chain(results).collect();
+        let twins = seen.entry((site.node.op.name(), inputs)).or_default();
+        let twin = twins.iter().find(|twin| twin.op == site.node.op && twin.quants == quants);
+        if let Some(twin) = twin {
+            return Ok(Verdict::Replace(twin.outputs.clone()));
         }
         let outputs = crate::rewrite::keep(b, site.old, site.node, site.inputs)?;
-        seen.insert(key, outputs.clone());
+        twins.push(Seen { op: site.node.op.clone(), quants, outputs: outputs.clone() });
         Ok(Verdict::Unchanged(outputs))
     })
 }
 
-fn input_key(b: &Builder<'_>, input: Option<ValueId>) -> String {
-    let Some(id) = input else { return "_".to_owned() };
+/// A node that has been computed.
+struct Seen {
+    op: Op,
+    /// Of the inputs that are constants, then of the outputs.
+    quants: Vec<Option<Quant>>,
+    outputs: Vec<ValueId>,
+}
+
+/// What makes two inputs the same; constants are different values even where their content is
+/// equal, so that small ones are compared by content.
+#[derive(PartialEq, Eq, Hash)]
+enum InputKey {
+    Absent,
+    Value(ValueId),
+    Constant(ConstId),
+    Content(DType, Vec<usize>, Arc<[u8]>),
+}
+
+/// Constants up to this many bytes are compared by content.
+const MAX_COMPARED: usize = 64;
+
+fn input_key(b: &Builder<'_>, input: Option<ValueId>) -> InputKey {
+    let Some(id) = input else { return InputKey::Absent };
     match (b.const_of(id), b.graph().value(id).def) {
-        (Some(data), _) if data.data.len() <= 64 => {
-            format!("{data:?} {:?}", b.ty(id).quant)
+        (Some(data), _) if data.data.len() <= MAX_COMPARED => {
+            InputKey::Content(data.dtype, data.dims.clone(), data.data.clone())
         }
-        (_, Def::Const(constant)) => format!("{constant:?} {:?}", b.ty(id).quant),
-        _ => format!("{id:?}"),
+        (_, Def::Const(constant)) => InputKey::Constant(constant),
+        _ => InputKey::Value(id),
     }
 }
 

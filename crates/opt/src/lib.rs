@@ -12,10 +12,10 @@ pub use fold::{LegalizeError, decompose};
 use embarca_ir::{Model, ShapeError};
 
 /// A rewrite: the model and whether it changed.
-type Pass = fn(Model) -> Result<(Model, bool), ShapeError>;
+pub type Pass = fn(Model) -> Result<(Model, bool), ShapeError>;
 
 /// In the order in which a round applies them.
-const PASSES: &[(&str, Pass)] = &[
+pub const PASSES: &[(&str, Pass)] = &[
     ("fold_constants", fold::fold_constants),
     ("share_common", fold::share_common),
     ("sink_transposes", transposes::sink_transposes),

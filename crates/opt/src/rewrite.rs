@@ -1,10 +1,10 @@
 //! Rebuilds a graph node by node while a rule replaces some of them.
 //!
 //! A rule sees each node with its inputs already in the new graph and may look at what wrote them.
-//! Nodes that nothing reads, and constants that no node reads, are left behind.
+//! Nodes and constants that nothing reads afterwards are left behind.
 
 use embarca_ir::{
-    Builder, ConstId, Def, Graph, GraphId, Model, Node, Output, ShapeError, State, ValueId,
+    Builder, ConstId, Def, Graph, GraphId, Model, Node, NodeId, Output, ShapeError, State, ValueId,
 };
 
 /// What a rule says of a node.
@@ -100,7 +100,7 @@ pub fn rewrite(
         let state = State { name: state.name.clone(), initial: state.initial, value, next };
         b.model.graphs[0].states.push(state);
     }
-    drop_unused_constants(&mut model);
+    drop_unused(&mut model);
     Ok((model, changed))
 }
 
@@ -160,54 +160,60 @@ fn live_nodes(graph: &Graph) -> Vec<bool> {
     live
 }
 
-fn drop_unused_constants(model: &mut Model) {
+/// Removes what nothing reads, and the constants that only it read.
+fn drop_unused(model: &mut Model) {
     let mut new_ids: Vec<Option<ConstId>> = vec![None; model.consts.len()];
     let mut kept = Vec::new();
-    let consts = std::mem::take(&mut model.consts);
-    let mut renumber = |id: ConstId| {
-        *new_ids[id.index()].get_or_insert_with(|| {
-            kept.push(consts[id.index()].clone());
+    let mut renumber = |id: &mut ConstId| {
+        *id = *new_ids[id.index()].get_or_insert_with(|| {
+            kept.push(model.consts[id.index()].clone());
             ConstId::new(kept.len() - 1)
-        })
+        });
     };
     for graph in &mut model.graphs {
-        let uses = graph.use_counts();
-        for (value, uses) in graph.values.iter_mut().zip(uses) {
+        drop_unused_values(graph);
+        for value in &mut graph.values {
             if let Def::Const(id) = &mut value.def {
-                // A constant value that nothing reads keeps its place but holds nothing.
-                if 0 < uses {
-                    *id = renumber(*id);
-                }
+                renumber(id);
             }
         }
-        for state in &mut graph.states {
-            state.initial = renumber(state.initial);
-        }
+        graph.states.iter_mut().for_each(|state| renumber(&mut state.initial));
     }
     model.consts = kept;
-    for graph in &mut model.graphs {
-        remove_unused_values(graph);
-    }
 }
 
-/// Removes values that no longer have a meaning and renumbers the rest.
-fn remove_unused_values(graph: &mut Graph) {
+/// Removes nodes that no output depends on, with their values and constants.
+fn drop_unused_values(graph: &mut Graph) {
+    let live = live_nodes(graph);
+    let mut position = 0;
+    let mut new_nodes = Vec::with_capacity(live.len());
+    for &live in &live {
+        new_nodes.push(NodeId::new(position));
+        position += usize::from(live);
+    }
+    let mut nodes = live.iter();
+    graph.nodes.retain(|_| nodes.next() == Some(&true));
+
     let uses = graph.use_counts();
-    let mut new_ids = vec![None; graph.values.len()];
+    let mut new_ids = Vec::with_capacity(graph.values.len());
     let mut kept = Vec::with_capacity(graph.values.len());
-    for (index, value) in std::mem::take(&mut graph.values).into_iter().enumerate() {
-        if uses[index] == 0 && matches!(value.def, Def::Const(_)) {
-            continue;
+    for (mut value, uses) in std::mem::take(&mut graph.values).into_iter().zip(uses) {
+        let keep = match &mut value.def {
+            Def::Input(_) | Def::State(_) => true,
+            Def::Const(_) => 0 < uses,
+            Def::Node(node, _) => {
+                let keep = live[node.index()];
+                *node = new_nodes[node.index()];
+                keep
+            }
+        };
+        new_ids.push(ValueId::new(kept.len()));
+        if keep {
+            kept.push(value);
         }
-        new_ids[index] = Some(ValueId::new(kept.len()));
-        kept.push(value);
     }
     graph.values = kept;
-    let renumber = |id: &mut ValueId| {
-        if let Some(new_id) = new_ids[id.index()] {
-            *id = new_id;
-        }
-    };
+    let renumber = |id: &mut ValueId| *id = new_ids[id.index()];
     graph.inputs.iter_mut().for_each(renumber);
     for node in &mut graph.nodes {
         node.inputs.iter_mut().flatten().for_each(renumber);
