@@ -112,6 +112,8 @@ fn symbolic_sizes_are_bound_checked_and_placed() {
         for (batch, length) in [(1, 2), (3, 7), (64, 4096)] {
             program.bind(&[&[batch, length]], &mut symbols).unwrap();
             program.evaluate(&symbols, &mut values).unwrap();
+            program.matches(&[&[batch, length]], &values).unwrap();
+            assert!(program.matches(&[&[batch, length + 1]], &values).is_err());
             plan.check_sizes(0, &values).unwrap();
             let main = program.function(0).unwrap();
             let output = program.tensor(main.outputs()[0]).unwrap();

@@ -141,7 +141,7 @@ impl<'a> Interface<'a> {
         let len = self.common.symbols.len();
         self.profiles.iter().map(move |profile| {
             let start = profile.start as usize;
-            (strings.get(profile.name), values.get(start..start + len).unwrap_or(&[]))
+            (strings.get(profile.name), values.get(start..start.saturating_add(len)).unwrap_or(&[]))
         })
     }
 

@@ -33,7 +33,7 @@
 //! A program with fixed sizes is ready: [`Tensor::location`] with no values says where each tensor
 //! is. One with symbolic sizes ([`Program::is_dynamic`]) is prepared per set of input shapes:
 //! [`Program::bind`] yields the symbols, [`Program::evaluate`] the expressions' values,
-//! [`Plan::check_sizes`] proves them sound, and [`Function::blocks`] with [`memory::assign`] place
+//! [`Program::matches`] compares them with the shapes, [`Plan::check_sizes`] proves them sound, and [`Function::blocks`] with [`memory::assign`] place
 //! the tensors.
 #![no_std]
 

@@ -355,7 +355,8 @@ impl<'a> Program<'a> {
     }
 
     /// The values of the symbols that the inputs' shapes give, into the front of `symbols`.
-    /// Symbols that come from data get their largest value.
+    /// Symbols that come from data get their largest value, those that nothing uses the preferred
+    /// one. Input dimensions that are more than a symbol are left to [`Program::matches`].
     ///
     /// `shapes` holds the dimensions of each input of the first function.
     ///
@@ -381,11 +382,22 @@ impl<'a> Program<'a> {
                 }
             }
         }
-        for (index, (value, symbol)) in symbols.iter_mut().zip(self.common.symbols).enumerate() {
+        for (value, symbol) in symbols.iter_mut().zip(self.common.symbols) {
             if expr::from_data(symbol) {
                 *value = symbol.max;
-            } else if *value == NONE {
-                return Err(SizeError::Unbound { symbol: index as u32 });
+            }
+        }
+        let is_open = |&symbol: &u32| symbols.get(symbol as usize) == Some(&NONE);
+        let mut used = self.common.exprs.iter().filter_map(|&record| match Expr::decode(record) {
+            Some(Expr::Symbol(symbol)) => Some(symbol),
+            _ => None,
+        });
+        if let Some(symbol) = used.find(is_open) {
+            return Err(SizeError::Unbound { symbol });
+        }
+        for (value, symbol) in symbols.iter_mut().zip(self.common.symbols) {
+            if *value == NONE {
+                *value = symbol.preferred;
             }
         }
         Ok(())
@@ -416,6 +428,27 @@ impl<'a> Program<'a> {
     /// An expression has no value there, or `values` is too short.
     pub fn evaluate(&self, symbols: &[u32], values: &mut [i64]) -> Result<(), SizeError> {
         expr::evaluate(self.common.exprs, symbols, values)
+    }
+
+    /// Whether the inputs' dimensions are the given ones at these values of the expressions.
+    ///
+    /// # Errors
+    /// The first dimension that is not.
+    pub fn matches(&self, shapes: &[&[u32]], values: &[i64]) -> Result<(), SizeError> {
+        let inputs = self.functions.first().map_or(&[][..], |f| self.list(f.list, f.inputs));
+        for (input, &tensor) in (0u32..).zip(inputs) {
+            let shape = shapes.get(input as usize).copied().unwrap_or(&[]);
+            let Some(tensor) = self.tensor(tensor).filter(|t| t.rank() == shape.len()) else {
+                return Err(SizeError::Rank { input });
+            };
+            let axes = (0u32..).zip(tensor.dims().zip(shape));
+            for (axis, (dim, &given)) in axes {
+                if dim.value(values) != Some(given) {
+                    return Err(SizeError::Dim { input, axis, given });
+                }
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn list(&self, start: u32, len: u32) -> &'a [u32] {

@@ -207,7 +207,7 @@ pub enum StorageSource {
     /// The caller's memory; only for outputs of the function that a step writes.
     Output,
     /// The function's arena. The offset counts when the program is static;
-    /// [`super::place`] chooses it.
+    /// [`ProgramSource::place`] chooses it.
     Arena {
         /// First byte, a multiple of 16.
         offset: u64,
