@@ -6,11 +6,12 @@ use crate::calls;
 use crate::control::opcode;
 use crate::error::{At, OpenError, Problem, Table};
 use crate::expr::from_data;
-use crate::program::{Layout, Program};
+use crate::program::Program;
 use crate::records::{
     FunctionRecord, INPUT_BIT, NONE, ProgramRecord, StateRecord, StepRecord, TensorRecord,
 };
 use crate::tables::zero;
+use crate::tensor::Layout;
 
 /// Comparisons that the check of a program may spend per byte of its tensors, steps and lists.
 /// Real programs need few; the limit keeps hostile ones from taking long.

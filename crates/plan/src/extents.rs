@@ -4,8 +4,9 @@
 use crate::check::{Scope, Work};
 use crate::control::opcode;
 use crate::error::{At, OpenError, Problem, Table};
-use crate::program::{Location, Program, Space, Tensor};
+use crate::program::Program;
 use crate::records::{NONE, StepRecord, TensorRecord};
+use crate::tensor::{Location, Space, Tensor};
 
 /// Checks all functions at these values of the expressions.
 pub(crate) fn check(

@@ -46,6 +46,8 @@ mod crc;
 mod error;
 mod expr;
 mod extents;
+mod family;
+mod function;
 mod interface;
 pub mod memory;
 mod plan;
@@ -53,6 +55,7 @@ mod program;
 mod properties;
 pub mod records;
 mod tables;
+mod tensor;
 mod vectors;
 
 pub use align::{Aligned, Unit};
@@ -67,14 +70,14 @@ pub use control::{Control, opcode};
 pub use crc::{crc32, crc32_extend};
 pub use error::{OpenError, Problem, Table};
 pub use expr::{Dim, Expr, ExprOp, SizeError, evaluate};
+pub use family::Family;
+pub use function::{Custom, Function, Step};
 pub use interface::{Interface, Port};
 pub use plan::Plan;
-pub use program::{
-    Custom, Family, Function, Layout, Location, Packing, Program, Space, State, Step, Storage,
-    Tensor, Writer,
-};
+pub use program::Program;
 pub use properties::{Properties, PropertySpec, Texts, Values, properties_len, write_properties};
 pub use tables::{Common, MAX_RANK, Quant, Strings};
+pub use tensor::{Layout, Location, Packing, Space, State, Storage, Tensor, Writer};
 pub use vectors::{Expected, Vector, VectorInput, Vectors};
 
 /// Offsets in weights and arenas are counted in units of this many bytes.
