@@ -1,5 +1,9 @@
 //! Clip: `min(max(x, low), high)` with constant real bounds; ReLU and ReLU6 are clips.
 
+use embarca_kernels::clip as kernel;
+use embarca_num::fixed::saturate_i8;
+
+use super::elementwise;
 use super::prelude::*;
 
 crate::payload! {
@@ -14,6 +18,38 @@ crate::payload! {
 
 impl OpDef for Clip {
     const NAME: &'static str = "clip";
+    const SPELLINGS: &'static [Spelling] = &[
+        Spelling::onnx("Relu", 6),
+        Spelling::onnx("Clip", 6),
+        Spelling::tflite("RELU"),
+        Spelling::tflite("RELU6"),
+        Spelling::tflite("RELU_N1_TO_1"),
+        Spelling::tflite("RELU_0_TO_1"),
+        Spelling::caffe("ReLU6"),
+        Spelling::caffe("Clip"),
+    ];
+    const U8_AS_I8: Option<&'static str> = Some("the stored bounds move with the zero point");
+
+    fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
+        let x = node.input(0)?;
+        let (min, max) = match node.op {
+            "Relu" | "RELU" => (0.0, f32::INFINITY),
+            "RELU6" => (0.0, 6.0),
+            "ReLU6" => {
+                if node.float("negative_slope", 0.0)? != 0.0 {
+                    return Err(ImportError::unsupported("is not zero").attribute("negative_slope"));
+                }
+                (0.0, 6.0)
+            }
+            "RELU_N1_TO_1" => (-1.0, 1.0),
+            "RELU_0_TO_1" => (0.0, 1.0),
+            _ if node.format == Format::Onnx && 11 <= node.version => {
+                return import_with_inputs(node, b, x);
+            }
+            _ => (node.float("min", f32::MIN)?, node.float("max", f32::MAX)?),
+        };
+        one(b.op(Self { min, max }, &[x])?)
+    }
 
     fn infer(&self, inputs: Operands<'_, '_>) -> Result<Vec<TensorType>, ShapeError> {
         same_as_input(inputs)
@@ -22,4 +58,78 @@ impl OpDef for Clip {
     fn sink(&self, perm: &[usize]) -> Option<(Op, Vec<usize>)> {
         sink_elementwise(self.clone(), perm)
     }
+
+    fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
+        let Self { min, max } = *self;
+        let dtype = io.input(0)?.ty.dtype;
+        if elementwise::is_quantized(io)? {
+            return self.lower_quantized(io, dtype);
+        }
+        // The ends of i32 stand for no bound. From f32 to i32 saturates.
+        let params = kernel::ParamsInt { min: min.ceil() as i32, max: max.floor() as i32 };
+        match dtype {
+            DType::F32 => Ok(Lowered::plain(&kernel::F32, &kernel::ParamsF32 { min, max }, 1)),
+            DType::I32 => Ok(Lowered::plain(&kernel::I32, &params, 1)),
+            DType::I64 => Ok(Lowered::plain(&kernel::I64, &params, 1)),
+            DType::I16 => Ok(Lowered::plain(&kernel::I16, &params, 1)),
+            DType::I8 => Ok(Lowered::plain(&kernel::I8, &params, 1)),
+            DType::U8 => Ok(Lowered::plain(&kernel::U8, &params, 1)),
+            other => Err(LowerError::no_kernel(format!("clip of {other}"))),
+        }
+    }
+}
+
+impl Clip {
+    fn lower_quantized(&self, io: &Io<'_>, dtype: DType) -> Result<Lowered, LowerError> {
+        let (x, y) = (io.input_quant(0)?, io.output_quant(0)?);
+        let bounds = Some((self.min, self.max));
+        // TFLM's RELU6 never rescales (`micro/kernels/activations_common.cc`).
+        let rescales = x != y && bounds != Some((0.0, 6.0));
+        let (kernel, range) = match dtype {
+            DType::I8 => (&kernel::I8, (-128, 127)),
+            DType::I16 => (&kernel::I16, (-32768, 32767)),
+            DType::U8 => (&kernel::U8, (0, 255)),
+            other => return Err(LowerError::no_kernel(format!("clip of quantized {other}"))),
+        };
+        if !rescales {
+            let (min, max) = quantized_bounds(bounds, x, range);
+            return Ok(Lowered::plain(kernel, &kernel::ParamsInt { min, max }, 1));
+        }
+        elementwise::check_i8(io)?;
+        let (min, max) = quantized_bounds(bounds, y, range);
+        let factor = elementwise::factor((x.0 / y.0).into())?;
+        Ok(elementwise::lower_table(|value| {
+            let value = factor.apply(i32::from(value) - x.1).wrapping_add(y.1);
+            saturate_i8(value.clamp(min, max))
+        }))
+    }
+}
+
+/// Since opset 11 the bounds are inputs, each of which may be left out.
+fn import_with_inputs(
+    node: &NodeView<'_>,
+    b: &mut Builder<'_>,
+    mut x: ValueId,
+) -> Result<Vec<ValueId>, ImportError> {
+    let constant = |b: &Builder<'_>, index: usize, open: f32| match node.optional(index) {
+        None => Some(open),
+        Some(bound) => match b.const_of(bound).and_then(Const::to_f64)?.as_slice() {
+            [bound] => Some(*bound as f32),
+            _ => None,
+        },
+    };
+    let (min, max) = (constant(b, 1, f32::NEG_INFINITY), constant(b, 2, f32::INFINITY));
+    let exact = |bound: f32| bound.is_infinite() || bound.abs() < 16_777_216.0;
+    if let (Some(min), Some(max)) = (min, max)
+        && (b.ty(x).dtype == DType::F32 || exact(min) && exact(max))
+    {
+        return one(b.op(Clip { min, max }, &[x])?);
+    }
+    if let Some(min) = node.optional(1) {
+        x = b.op(super::Maximum {}, &[x, min])?;
+    }
+    if let Some(max) = node.optional(2) {
+        x = b.op(super::Minimum {}, &[x, max])?;
+    }
+    one(x)
 }

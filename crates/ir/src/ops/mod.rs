@@ -3,6 +3,8 @@
 //! To add one, write its file and list it below: under `operators` when it is a node of the graph,
 //! under `compositions` when it only exists in foreign formats and is imported as other operators.
 
+mod elementwise;
+mod moves;
 mod pooling;
 pub mod prelude;
 pub mod spatial;
@@ -133,22 +135,44 @@ macro_rules! registry {
 
 registry! {
     operators {
+        add::Add,
         average_pool2d::AveragePool2d,
+        binary::Binary,
+        cast::Cast,
         clip::Clip,
+        compare::Compare,
+        concat::Concat,
         conv2d::Conv2d,
         dense::Dense,
         depthwise_conv2d::DepthwiseConv2d,
+        div::Div,
+        expand::Expand,
+        gather::Gather,
+        leaky_relu::LeakyRelu,
         max_pool2d::MaxPool2d,
+        maximum::Maximum,
+        minimum::Minimum,
+        mul::Mul,
+        pad::Pad,
+        prelu::Prelu,
+        reduce::Reduce,
         requantize::Requantize,
         reshape::Reshape,
+        shape_of::ShapeOf,
+        slice::Slice,
         softmax::Softmax,
+        split::Split,
+        squared_difference::SquaredDifference,
+        sub::Sub,
         transpose::Transpose,
+        unary::Unary,
     }
     compositions {
         caffe_pooling,
         constant,
         flatten,
         identity,
+        strided_slice,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Transpose: axis `i` of the result is axis `perm[i]` of the input.
 
+use embarca_kernels::transpose as kernel;
+
 use super::prelude::*;
 
 crate::payload! {
@@ -12,6 +14,33 @@ crate::payload! {
 
 impl OpDef for Transpose {
     const NAME: &'static str = "transpose";
+    const SPELLINGS: &'static [Spelling] = &[
+        Spelling::onnx("Transpose", 1),
+        Spelling::tflite("TRANSPOSE"),
+        Spelling::caffe("Permute"),
+    ];
+    const U8_AS_I8: Option<&'static str> = Some("moves data");
+
+    fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
+        let x = node.input(0)?;
+        let rank = b.rank(x);
+        let perm = match node.format {
+            Format::Onnx => {
+                let perm = node.opt_ints("perm")?;
+                perm.unwrap_or_else(|| (0..rank as i64).rev().collect())
+            }
+            Format::TfLite => b.ints(node.input(1)?, "the permutation")?,
+            Format::Caffe => {
+                // Axes that are not named follow in order.
+                let mut perm = node.opt_ints("order")?.unwrap_or_default();
+                let rest: Vec<i64> = (0..rank as i64).filter(|axis| !perm.contains(axis)).collect();
+                perm.extend(rest);
+                perm
+            }
+        };
+        let perm = perm.into_iter().map(|at| axis(at, rank)).collect::<Result<Vec<_>, _>>()?;
+        one(b.transpose(x, &perm)?)
+    }
 
     fn infer(&self, inputs: Operands<'_, '_>) -> Result<Vec<TensorType>, ShapeError> {
         let x = inputs.get(0)?.ty;
@@ -26,5 +55,13 @@ impl OpDef for Transpose {
             quant.axis = quant.axis.and_then(|axis| self.perm.iter().position(|&at| at == axis));
         }
         Ok(vec![ty])
+    }
+
+    fn lower(&self, _: &Io<'_>) -> Result<Lowered, LowerError> {
+        let mut perm = [0; 8];
+        for (to, &from) in perm.iter_mut().zip(&self.perm) {
+            *to = from as u32;
+        }
+        Ok(Lowered::plain(&kernel::ANY, &kernel::Params { perm }, 1))
     }
 }

@@ -1,0 +1,78 @@
+//! Cast: the same numbers in another element type.
+
+use embarca_kernels::cast as kernel;
+
+use super::prelude::*;
+
+crate::payload! {
+    /// To another element type; floats to integers toward zero.
+    pub struct Cast {
+        /// The element type of the result.
+        pub to: DType,
+    }
+}
+
+/// `value` as `dtype`.
+pub fn to(b: &mut Builder<'_>, value: ValueId, dtype: DType) -> Result<ValueId, ShapeError> {
+    if b.ty(value).dtype == dtype { Ok(value) } else { b.op(Cast { to: dtype }, &[value]) }
+}
+
+impl OpDef for Cast {
+    const NAME: &'static str = "cast";
+    const SPELLINGS: &'static [Spelling] = &[
+        Spelling::onnx("Cast", 6),
+        Spelling::onnx("CastLike", 15),
+        Spelling::tflite("CAST"),
+    ];
+
+    fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
+        let x = node.input(0)?;
+        // Both matter for 8-bit floats only, which no cast here knows.
+        node.ignore(&["saturate", "round_mode"]);
+        let dtype = match node.format {
+            Format::Onnx if node.op == "Cast" => {
+                let code = node.int("to", 0)?;
+                let dtype = u8::try_from(code).ok().and_then(DType::from_code);
+                dtype.ok_or_else(|| ImportError::malformed("is no type").attribute("to"))?
+            }
+            Format::Onnx => b.ty(node.input(1)?).dtype,
+            _ => {
+                node.ignore(&["in_data_type", "out_data_type"]);
+                let missing = || ImportError::malformed("the output has no type");
+                node.output_type(0).ok_or_else(missing)?.dtype
+            }
+        };
+        one(to(b, x, dtype)?)
+    }
+
+    fn infer(&self, inputs: Operands<'_, '_>) -> Result<Vec<TensorType>, ShapeError> {
+        let x = inputs.get(0)?.ty;
+        for dtype in [x.dtype, self.to] {
+            if !kernel::is_supported(dtype) {
+                return Err(ShapeError::new(format!("{dtype} cannot be cast")));
+            }
+        }
+        Ok(vec![TensorType::new(self.to, x.dims.iter().cloned())])
+    }
+
+    fn known(&self, inputs: Operands<'_, '_>) -> Vec<Option<Vec<Dim>>> {
+        let Some(x) = inputs.optional(0).and_then(|x| x.known) else { return Vec::new() };
+        let cast = |dim: &Dim| match (self.to, dim.known()) {
+            (DType::I64, _) => Some(dim.clone()),
+            (DType::I32, Some(value)) => Some(Dim::Known((value as i32).into())),
+            // Dimensions fit.
+            (DType::I32, None) => Some(dim.clone()),
+            (DType::Bool, Some(value)) => Some(Dim::Known((value != 0).into())),
+            _ => None,
+        };
+        vec![x.iter().map(cast).collect()]
+    }
+
+    fn sink(&self, perm: &[usize]) -> Option<(Op, Vec<usize>)> {
+        sink_elementwise(self.clone(), perm)
+    }
+
+    fn lower(&self, _: &Io<'_>) -> Result<Lowered, LowerError> {
+        Ok(Lowered::plain(&kernel::ANY, &NO_PARAMS, 1))
+    }
+}

@@ -1,0 +1,50 @@
+//! Division: `a / b`, broadcast as in NumPy; of integers toward zero.
+
+use embarca_kernels::binary::Kind;
+
+use super::elementwise;
+use super::prelude::*;
+
+crate::payload! {
+    /// The quotient of two tensors.
+    pub struct Div {}
+}
+
+impl OpDef for Div {
+    const NAME: &'static str = "div";
+    const SPELLINGS: &'static [Spelling] = &[Spelling::onnx("Div", 7), Spelling::tflite("DIV")];
+    const TAILS: Tails = Tails { clamp: true };
+
+    fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
+        elementwise::import_binary(&Self {}, node, b)
+    }
+
+    fn infer(&self, inputs: Operands<'_, '_>) -> Result<Vec<TensorType>, ShapeError> {
+        elementwise::infer_binary(inputs, None)
+    }
+
+    /// Dimensions are not negative, so rounding down is rounding toward zero.
+    fn known(&self, inputs: Operands<'_, '_>) -> Vec<Option<Vec<Dim>>> {
+        elementwise::known_binary(inputs, divide)
+    }
+
+    fn sink(&self, perm: &[usize]) -> Option<(Op, Vec<usize>)> {
+        sink_elementwise(self.clone(), perm)
+    }
+
+    fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
+        if elementwise::is_quantized(io)? {
+            return Err(LowerError::no_kernel("quantized division"));
+        }
+        elementwise::lower_plain(Kind::Div, io)
+    }
+}
+
+fn divide(a: &Dim, b: &Dim) -> Option<Dim> {
+    match (a.known(), b.known()) {
+        (Some(a), Some(b)) => Some(Dim::Known(a.checked_div(b)?)),
+        (_, Some(1..)) => Some(a.floor_div(b)),
+        (_, None) => Some(a.floor_div(b)),
+        _ => None,
+    }
+}

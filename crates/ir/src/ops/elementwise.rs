@@ -1,0 +1,202 @@
+//! What the element-wise dossiers share: broadcasting, known values, quantized lowering.
+
+use embarca_kernels::{binary, table};
+use embarca_num::build;
+use embarca_num::fixed::Requant;
+
+use super::prelude::*;
+
+/// The dimensions of two tensors broadcast together as in NumPy.
+pub fn broadcast(a: &[Dim], b: &[Dim]) -> Result<Vec<Dim>, ShapeError> {
+    let (long, short) = if a.len() < b.len() { (b, a) } else { (a, b) };
+    let missing = long.len() - short.len();
+    let mut dims = long.to_vec();
+    for (at, other) in dims[missing..].iter_mut().zip(short) {
+        let one = Dim::Known(1);
+        if *at == *other || *other == one {
+            continue;
+        }
+        if *at == one {
+            *at = other.clone();
+            continue;
+        }
+        match (at.known(), other.known()) {
+            (Some(a), Some(b)) => {
+                return Err(ShapeError::new(format!("{a} and {b} do not broadcast")));
+            }
+            // The symbol is 1 or the number; either way the number results.
+            (Some(_), None) => {}
+            (None, Some(_)) => *at = other.clone(),
+            // One of them is 1 or they are equal.
+            (None, None) => *at = at.larger(other),
+        }
+    }
+    Ok(dims)
+}
+
+/// The type of an operator on two tensors of one element type that broadcast, with another element
+/// type for the result when `to` says so.
+pub fn infer_binary(
+    inputs: Operands<'_, '_>,
+    to: Option<DType>,
+) -> Result<Vec<TensorType>, ShapeError> {
+    let (a, b) = (inputs.get(0)?.ty, inputs.get(1)?.ty);
+    if a.dtype != b.dtype {
+        return Err(ShapeError::new(format!("{} and {} do not mix", a.dtype, b.dtype)));
+    }
+    let dims = broadcast(&a.dims, &b.dims)?;
+    Ok(vec![TensorType::new(to.unwrap_or(a.dtype), dims)])
+}
+
+/// `f` of each pair of known elements; vectors and scalars only.
+pub fn known_binary(
+    inputs: Operands<'_, '_>,
+    f: impl Fn(&Dim, &Dim) -> Option<Dim>,
+) -> Vec<Option<Vec<Dim>>> {
+    let known = || {
+        let (a, b) = (inputs.optional(0)?, inputs.optional(1)?);
+        let (x, y) = (a.known?, b.known?);
+        if 1 < a.ty.rank().max(b.ty.rank()) && a.ty.dims != b.ty.dims {
+            return None;
+        }
+        match (x, y) {
+            (x, [y]) => x.iter().map(|x| f(x, y)).collect(),
+            ([x], y) => y.iter().map(|y| f(x, y)).collect(),
+            (x, y) if x.len() == y.len() => x.iter().zip(y).map(|(x, y)| f(x, y)).collect(),
+            _ => None,
+        }
+    };
+    vec![known()]
+}
+
+/// Two operands of an operator that TFLite may follow by an activation; ONNX nodes with more (or
+/// one) fold from the left.
+pub fn import_binary<T: OpDef + Into<Op>>(
+    op: &T,
+    node: &NodeView<'_>,
+    b: &mut Builder<'_>,
+) -> Result<Vec<ValueId>, ImportError> {
+    let mut result = node.input(0)?;
+    for index in 1..node.inputs.len() {
+        let other = node.input(index)?;
+        result = b.op(op.clone(), &[result, other])?;
+    }
+    match node.format {
+        Format::TfLite => {
+            // It constrains how int16 scales are chosen, not what is computed.
+            node.ignore(&["pot_scale_int16"]);
+            tflite_activation(node, b, result)
+        }
+        _ => one(result),
+    }
+}
+
+/// A real factor as a kernel applies it.
+pub fn factor(real: f64) -> Result<Requant, LowerError> {
+    build::requant(real)
+        .ok_or_else(|| LowerError::no_kernel(format!("the rescaling factor {real} is out of range")))
+}
+
+/// The operator on f32, i32, i64 and unquantized integers.
+pub fn lower_plain(kind: binary::Kind, io: &Io<'_>) -> Result<Lowered, LowerError> {
+    let params = binary::Params { kind: kind as u32 };
+    let kernel = match io.input(0)?.ty.dtype {
+        DType::F32 => {
+            let (act_min, act_max) =
+                io.tail.clamp.unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
+            let params = binary::ParamsF32 { kind: kind as u32, act_min, act_max };
+            return Ok(Lowered::plain(&binary::F32, &params, 2));
+        }
+        _ if io.tail.clamp.is_some() => {
+            return Err(LowerError::no_kernel("integers without quantization are clamped apart"));
+        }
+        DType::I32 => &binary::I32,
+        DType::I64 => &binary::I64,
+        DType::U8 => &binary::U8,
+        DType::I8 => &binary::I8,
+        DType::I16 => &binary::I16,
+        DType::U32 => &binary::U32,
+        DType::Bool => &binary::BOOL,
+        other => return Err(LowerError::no_kernel(format!("arithmetic on {other}"))),
+    };
+    Ok(Lowered::plain(kernel, &params, 2))
+}
+
+/// A quantized sum or difference as TFLM forms it (`micro/kernels/add_common.cc`).
+pub fn lower_sum(kind: binary::Kind, io: &Io<'_>) -> Result<Lowered, LowerError> {
+    let [(a, a_zero), (b, b_zero)] = [io.input_quant(0)?, io.input_quant(1)?];
+    let (y, out_zero) = io.output_quant(0)?;
+    check_i8(io)?;
+    let squared = kind == binary::Kind::SquaredDifference;
+    let both = 2.0 * f64::from(a.max(b));
+    let out_scale = if squared {
+        // The product with the output's scale is an f32 in the reference.
+        both * both / f64::from(f32::from(1u16 << 14) * y)
+    } else {
+        both / (f64::from(1u32 << 20) * f64::from(y))
+    };
+    let (act_min, act_max) = quantized_bounds(io.tail.clamp, (y, out_zero), (-128, 127));
+    let params = binary::ParamsSumI8 {
+        kind: kind as u32,
+        in_zero: [a_zero, b_zero],
+        in_scale: [factor(f64::from(a) / both)?, factor(f64::from(b) / both)?],
+        out_scale: factor(out_scale)?,
+        out_zero,
+        act_min,
+        act_max,
+    };
+    Ok(Lowered::plain(&binary::SUM_I8, &params, 2))
+}
+
+/// Refuses quantized tensors that are not i8.
+pub fn check_i8(io: &Io<'_>) -> Result<(), LowerError> {
+    let types = io.inputs.0.iter().flatten().map(|x| x.ty).chain(io.outputs);
+    for ty in types {
+        if ty.dtype != DType::I8 {
+            let message = format!("quantized arithmetic on {}", ty.dtype);
+            return Err(LowerError::no_kernel(message));
+        }
+    }
+    Ok(())
+}
+
+/// Whether input 0 holds quantized integers.
+pub fn is_quantized(io: &Io<'_>) -> Result<bool, LowerError> {
+    Ok(io.input(0)?.ty.is_quantized())
+}
+
+/// A function from i8 to i8 as a table.
+pub fn lower_table(f: impl Fn(i8) -> i8) -> Lowered {
+    let bytes = table::table_i8(f).map(u8::cast_signed);
+    let table = Const::from_i8(&[256], &bytes);
+    Lowered::new(&table::B8, &NO_PARAMS, vec![Arg::Input(0), Arg::Const(table)])
+}
+
+/// A real function as a table, as TFLite's `LUTPopulate` fills it (`kernels/internal/common.h`):
+/// every product and sum in f32.
+pub fn lower_real_table(
+    io: &Io<'_>,
+    f: impl Fn(f32) -> Result<f32, LowerError>,
+) -> Result<Lowered, LowerError> {
+    check_i8(io)?;
+    let ((x_scale, x_zero), (y_scale, y_zero)) = (io.input_quant(0)?, io.output_quant(0)?);
+    let inverse = 1.0 / y_scale;
+    let mut entries = [0i8; 256];
+    for (entry, x) in entries.iter_mut().zip(-128i32..) {
+        let real = f(x_scale * x.wrapping_sub(x_zero) as f32)?;
+        let stored = (real * inverse).round() + y_zero as f32;
+        *entry = (stored as i32).clamp(-128, 127) as i8;
+    }
+    Ok(lower_table(|x| entries[(i32::from(x) + 128) as usize]))
+}
+
+/// Minimum or maximum: on quantized tensors of one quantization that of the stored integers.
+pub fn lower_order(kind: binary::Kind, io: &Io<'_>) -> Result<Lowered, LowerError> {
+    if is_quantized(io)? {
+        let quants = [io.input_quant(0)?, io.input_quant(1)?, io.output_quant(0)?];
+        if quants[0] != quants[1] || quants[0] != quants[2] {
+            return Err(LowerError::no_kernel("minimum or maximum of several quantizations"));
+        }
+    }
+    lower_plain(kind, io)
+}

@@ -1,0 +1,215 @@
+//! What operators that only move data have in common.
+
+use embarca_kernels::walk::MAX_RANK;
+
+use super::prelude::*;
+use crate::builder::MAX_KNOWN;
+
+/// The type of data of `x` under other dimensions. Scales along an axis have no place there.
+///
+/// # Errors
+/// When `x` has a scale for each index of an axis.
+pub fn moved(x: &TensorType, dims: Vec<Dim>) -> Result<TensorType, ShapeError> {
+    if x.quant.as_ref().is_some_and(|quant| quant.axis.is_some()) {
+        return Err(ShapeError::new("tensors with several quantization scales are not moved"));
+    }
+    Ok(x.with_dims(dims))
+}
+
+/// What a TFLite node that moves data yields: as the kernels copy the integers, all its tensors
+/// share one quantization.
+///
+/// # Errors
+/// When the file declares another quantization for an output.
+pub fn moved_outputs(
+    node: &NodeView<'_>,
+    b: &Builder<'_>,
+    values: Vec<ValueId>,
+) -> Result<Vec<ValueId>, ImportError> {
+    for (i, &value) in values.iter().enumerate() {
+        let declared = node.output_type(i).and_then(|ty| ty.quant.as_ref()).and_then(Quant::single);
+        let own = b.ty(value).quant.as_ref().and_then(Quant::single);
+        if let (Some(declared), Some(own)) = (declared, own)
+            && declared != own
+            && b.ty(value).dtype.is_int()
+        {
+            return Err(ImportError::unsupported(format!(
+                "output {i} has another quantization than the input, whose data it is"
+            )));
+        }
+    }
+    Ok(values)
+}
+
+/// [`moved_outputs`] of one value.
+///
+/// # Errors
+/// When the file declares another quantization for the output.
+pub fn moved_output(
+    node: &NodeView<'_>,
+    b: &Builder<'_>,
+    value: ValueId,
+) -> Result<Vec<ValueId>, ImportError> {
+    moved_outputs(node, b, vec![value])
+}
+
+/// The known content of a result of dimensions `dims` whose element at an index is the element of
+/// `x` at the index that `from` yields; `None` where either is not known.
+pub fn picked(
+    x: Option<Operand<'_>>,
+    dims: &[Dim],
+    mut from: impl FnMut(&[usize]) -> Option<Vec<usize>>,
+) -> Option<Vec<Dim>> {
+    let x = x?;
+    let (known, x_dims) = (x.known?, x.ty.known_dims()?);
+    each_index(dims, |index| {
+        let source = from(index)?;
+        let mut at = 0usize;
+        for (&i, &dim) in source.iter().zip(&x_dims) {
+            if dim <= i {
+                return None;
+            }
+            at = at.checked_mul(dim)?.checked_add(i)?;
+        }
+        known.get(at).cloned()
+    })
+}
+
+/// What `element` yields for each index into `dims`, in row-major order; `None` when it yields
+/// `None` once, or when a dimension is not known or there are too many elements.
+pub fn each_index(
+    dims: &[Dim],
+    mut element: impl FnMut(&[usize]) -> Option<Dim>,
+) -> Option<Vec<Dim>> {
+    let dims: Vec<usize> =
+        dims.iter().map(|dim| usize::try_from(dim.known()?).ok()).collect::<Option<_>>()?;
+    let len = dims.iter().try_fold(1usize, |len, &dim| len.checked_mul(dim))?;
+    if MAX_KNOWN < len {
+        return None;
+    }
+    let mut index = vec![0; dims.len()];
+    let mut elements = Vec::with_capacity(len);
+    for _ in 0..len {
+        elements.push(element(&index)?);
+        for (i, &dim) in index.iter_mut().zip(&dims).rev() {
+            *i += 1;
+            if *i < dim {
+                break;
+            }
+            *i = 0;
+        }
+    }
+    Some(elements)
+}
+
+/// `values` by axis of an operator's input, by axis of what is below a transpose of that input.
+pub fn permuted<T: Clone>(values: &[T], perm: &[usize]) -> Option<Vec<T>> {
+    if values.len() != perm.len() {
+        return None;
+    }
+    let at = |axis: usize| perm.iter().position(|&own| own == axis);
+    (0..perm.len()).map(|axis| values.get(at(axis)?).cloned()).collect()
+}
+
+/// The permutation that is left of `perm` when the axes `dropped` (before the transpose) vanish
+/// from both sides.
+pub fn without_axes(perm: &[usize], dropped: &[usize]) -> Vec<usize> {
+    let kept = perm.iter().filter(|axis| !dropped.contains(axis));
+    kept.map(|&axis| axis - dropped.iter().filter(|&&dropped| dropped < axis).count()).collect()
+}
+
+/// A record's field with one entry for each axis, the rest being `rest`.
+///
+/// # Errors
+/// When there are more axes than kernels take, or a number does not fit.
+pub fn by_axis<T: TryFrom<V>, V: Copy + std::fmt::Display>(
+    values: &[V],
+    rest: [T; MAX_RANK],
+) -> Result<[T; MAX_RANK], LowerError> {
+    let mut entries = rest;
+    if MAX_RANK < values.len() {
+        return Err(LowerError::no_kernel(format!("rank {} exceeds {MAX_RANK}", values.len())));
+    }
+    for (entry, &value) in entries.iter_mut().zip(values) {
+        *entry = T::try_from(value)
+            .map_err(|_| LowerError::no_kernel(format!("{value} is too large for a kernel")))?;
+    }
+    Ok(entries)
+}
+
+/// A number of a record.
+///
+/// # Errors
+/// When it does not fit.
+pub fn narrow(value: usize) -> Result<u32, LowerError> {
+    u32::try_from(value).map_err(|_| LowerError::no_kernel(format!("{value} is too large")))
+}
+
+/// One dimension of which two tensors agree; the known one where only one is.
+///
+/// # Errors
+/// When they certainly differ.
+pub fn agreed(a: &Dim, b: &Dim) -> Result<Dim, ShapeError> {
+    if !a.may_equal(b) {
+        return Err(ShapeError::new(format!("dimensions {a} and {b} differ")));
+    }
+    Ok(if a.known().is_some() { a.clone() } else { b.clone() })
+}
+
+/// Input `index` as one known integer, be it a scalar or a list of one.
+///
+/// # Errors
+/// When it is not known or not one.
+pub fn int_input(node: &NodeView<'_>, b: &Builder<'_>, index: usize) -> Result<i64, ImportError> {
+    let values = b.ints(node.input(index)?, &format!("input {index}"))?;
+    match values.as_slice() {
+        [value] => Ok(*value),
+        _ => Err(ImportError::malformed(format!("input {index} is not a single number"))),
+    }
+}
+
+/// The element type that an attribute names: ONNX by number, TFLite by name.
+///
+/// # Errors
+/// When there is no such type.
+pub fn dtype_attr(node: &NodeView<'_>, name: &str, default: DType) -> Result<DType, ImportError> {
+    let unknown = || ImportError::malformed("is not an element type").attribute(name.to_owned());
+    if node.format == Format::Onnx {
+        let Some(code) = node.opt_int(name)? else { return Ok(default) };
+        return u8::try_from(code).ok().and_then(DType::from_code).ok_or_else(unknown);
+    }
+    if !node.has(name) {
+        return Ok(default);
+    }
+    Ok(match node.text(name, "")? {
+        "FLOAT32" => DType::F32,
+        "FLOAT16" => DType::F16,
+        "FLOAT64" => DType::F64,
+        "BFLOAT16" => DType::Bf16,
+        "BOOL" => DType::Bool,
+        "INT8" => DType::I8,
+        "INT16" => DType::I16,
+        "INT32" => DType::I32,
+        "INT64" => DType::I64,
+        "UINT8" => DType::U8,
+        "UINT16" => DType::U16,
+        "UINT32" => DType::U32,
+        "UINT64" => DType::U64,
+        _ => return Err(unknown()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn axes_are_renumbered_below_a_transpose() {
+        // x = transpose(s, [0, 3, 1, 2]): x's axis 1 is s's axis 3.
+        let perm = [0, 3, 1, 2];
+        assert_eq!(permuted(&["n", "c", "h", "w"], &perm).unwrap(), ["n", "h", "w", "c"]);
+        assert_eq!(without_axes(&perm, &[3]), [0, 1, 2]);
+        assert_eq!(without_axes(&perm, &[1, 2]), [0, 1]);
+        assert_eq!(without_axes(&perm, &[0]), [2, 0, 1]);
+    }
+}

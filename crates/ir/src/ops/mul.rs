@@ -1,0 +1,53 @@
+//! Multiplication: `a * b`, broadcast as in NumPy.
+
+use embarca_kernels::binary::{self, Kind};
+
+use super::elementwise;
+use super::prelude::*;
+
+crate::payload! {
+    /// The product of two tensors.
+    pub struct Mul {}
+}
+
+impl OpDef for Mul {
+    const NAME: &'static str = "mul";
+    const SPELLINGS: &'static [Spelling] = &[Spelling::onnx("Mul", 7), Spelling::tflite("MUL")];
+    const U8_AS_I8: Option<&'static str> =
+        Some("works on differences to the zero points, so an offset cancels");
+    const TAILS: Tails = Tails { clamp: true };
+
+    fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
+        elementwise::import_binary(&Self {}, node, b)
+    }
+
+    fn infer(&self, inputs: Operands<'_, '_>) -> Result<Vec<TensorType>, ShapeError> {
+        elementwise::infer_binary(inputs, None)
+    }
+
+    fn known(&self, inputs: Operands<'_, '_>) -> Vec<Option<Vec<Dim>>> {
+        elementwise::known_binary(inputs, |a, b| Some(a.mul(b)))
+    }
+
+    fn sink(&self, perm: &[usize]) -> Option<(Op, Vec<usize>)> {
+        sink_elementwise(self.clone(), perm)
+    }
+
+    fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
+        if !elementwise::is_quantized(io)? {
+            return elementwise::lower_plain(Kind::Mul, io);
+        }
+        elementwise::check_i8(io)?;
+        let [(a, a_zero), (b, b_zero)] = [io.input_quant(0)?, io.input_quant(1)?];
+        let (y, out_zero) = io.output_quant(0)?;
+        let (act_min, act_max) = quantized_bounds(io.tail.clamp, (y, out_zero), (-128, 127));
+        let params = binary::ParamsMulI8 {
+            in_zero: [a_zero, b_zero],
+            factor: elementwise::factor(f64::from(a) * f64::from(b) / f64::from(y))?,
+            out_zero,
+            act_min,
+            act_max,
+        };
+        Ok(Lowered::plain(&binary::MUL_I8, &params, 2))
+    }
+}

@@ -1,0 +1,447 @@
+//! Functions of one number, applied to each element.
+
+use embarca_kernels::unary as kernel;
+use embarca_num::{build, fixed};
+use kernel::Kind;
+
+use super::elementwise::{self, lower_real_table, lower_table};
+use super::prelude::*;
+use crate::attr::{Attr, Field};
+
+crate::payload! {
+    /// A function of each element.
+    pub struct Unary {
+        /// Which one.
+        pub function: Function,
+        /// Its first parameter; 0 when it has none.
+        pub a: f32,
+        /// Its second parameter; 0 when it has none.
+        pub b: f32,
+        /// Its third parameter; 0 when it has none.
+        pub c: f32,
+    }
+}
+
+/// A function of one number, as the kernel numbers them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Function(pub Kind);
+
+/// Each function's name in graph text, in ONNX and in TFLite (empty where it has none).
+const FUNCTIONS: &[(Kind, &str, &str, &str)] = &[
+    (Kind::Abs, "abs", "Abs", "ABS"),
+    (Kind::Neg, "neg", "Neg", "NEG"),
+    (Kind::Exp, "exp", "Exp", "EXP"),
+    (Kind::Log, "log", "Log", "LOG"),
+    (Kind::Sqrt, "sqrt", "Sqrt", "SQRT"),
+    (Kind::Rsqrt, "rsqrt", "", "RSQRT"),
+    (Kind::Reciprocal, "reciprocal", "Reciprocal", ""),
+    (Kind::Floor, "floor", "Floor", "FLOOR"),
+    (Kind::Ceil, "ceil", "Ceil", "CEIL"),
+    (Kind::Round, "round", "Round", "ROUND"),
+    (Kind::Sign, "sign", "Sign", "SIGN"),
+    (Kind::Sin, "sin", "Sin", "SIN"),
+    (Kind::Cos, "cos", "Cos", "COS"),
+    (Kind::Tan, "tan", "Tan", ""),
+    (Kind::Asin, "asin", "Asin", ""),
+    (Kind::Acos, "acos", "Acos", ""),
+    (Kind::Atan, "atan", "Atan", ""),
+    (Kind::Sinh, "sinh", "Sinh", ""),
+    (Kind::Cosh, "cosh", "Cosh", ""),
+    (Kind::Asinh, "asinh", "Asinh", ""),
+    (Kind::Acosh, "acosh", "Acosh", ""),
+    (Kind::Atanh, "atanh", "Atanh", ""),
+    (Kind::Tanh, "tanh", "Tanh", "TANH"),
+    (Kind::Sigmoid, "sigmoid", "Sigmoid", "LOGISTIC"),
+    (Kind::Erf, "erf", "Erf", ""),
+    (Kind::Softplus, "softplus", "Softplus", ""),
+    (Kind::Softsign, "softsign", "Softsign", ""),
+    (Kind::Silu, "silu", "Swish", ""),
+    (Kind::HardSwish, "hard_swish", "HardSwish", "HARD_SWISH"),
+    (Kind::HardSigmoid, "hard_sigmoid", "HardSigmoid", ""),
+    (Kind::GeluTanh, "gelu_tanh", "", ""),
+    (Kind::Gelu, "gelu", "Gelu", "GELU"),
+    (Kind::Elu, "elu", "Elu", "ELU"),
+    (Kind::Selu, "selu", "Selu", ""),
+    (Kind::Celu, "celu", "Celu", ""),
+    (Kind::Mish, "mish", "Mish", ""),
+    (Kind::Square, "square", "", "SQUARE"),
+    (Kind::ThresholdedRelu, "thresholded_relu", "ThresholdedRelu", ""),
+    (Kind::Trunc, "trunc", "", ""),
+    (Kind::RoundAway, "round_away", "", ""),
+    (Kind::Expm1, "expm1", "", ""),
+    (Kind::Log1p, "log1p", "", ""),
+    (Kind::Shrink, "shrink", "Shrink", ""),
+    (Kind::Power, "power", "", ""),
+    (Kind::HardSwishScaled, "hard_swish_scaled", "", ""),
+];
+
+impl Function {
+    fn name(self) -> &'static str {
+        let entry = FUNCTIONS.iter().find(|(kind, ..)| *kind == self.0);
+        entry.map_or("abs", |(_, name, ..)| name)
+    }
+}
+
+impl Field for Function {
+    fn write(&self) -> Attr {
+        Attr::Word(self.name().to_owned())
+    }
+
+    fn read(attr: &Attr) -> Option<Self> {
+        let Attr::Word(word) = attr else { return None };
+        FUNCTIONS.iter().find(|(_, name, ..)| name == word).map(|(kind, ..)| Self(*kind))
+    }
+}
+
+impl Unary {
+    /// A function without parameters.
+    pub fn plain(kind: Kind) -> Self {
+        Self::with(kind, 0.0, 0.0)
+    }
+
+    /// A function of two parameters.
+    pub fn with(kind: Kind, a: f32, b: f32) -> Self {
+        Self { function: Function(kind), a, b, c: 0.0 }
+    }
+}
+
+impl OpDef for Unary {
+    const NAME: &'static str = "unary";
+    const SPELLINGS: &'static [Spelling] = &[
+        Spelling::onnx("Abs", 6),
+        Spelling::onnx("Acos", 7),
+        Spelling::onnx("Acosh", 9),
+        Spelling::onnx("Asin", 7),
+        Spelling::onnx("Asinh", 9),
+        Spelling::onnx("Atan", 7),
+        Spelling::onnx("Atanh", 9),
+        Spelling::onnx("Ceil", 6),
+        Spelling::onnx("Celu", 12),
+        Spelling::onnx("Cos", 7),
+        Spelling::onnx("Cosh", 9),
+        Spelling::onnx("Elu", 6),
+        Spelling::onnx("Erf", 9),
+        Spelling::onnx("Exp", 6),
+        Spelling::onnx("Floor", 6),
+        Spelling::onnx("Gelu", 20),
+        Spelling::onnx("HardSigmoid", 6),
+        Spelling::onnx("HardSwish", 14),
+        Spelling::onnx("Log", 6),
+        Spelling::onnx("Mish", 18),
+        Spelling::onnx("Neg", 6),
+        Spelling::onnx("Reciprocal", 6),
+        Spelling::onnx("Round", 11),
+        Spelling::onnx("Selu", 6),
+        Spelling::onnx("Shrink", 9),
+        Spelling::onnx("Sigmoid", 6),
+        Spelling::onnx("Sign", 9),
+        Spelling::onnx("Sin", 7),
+        Spelling::onnx("Sinh", 9),
+        Spelling::onnx("Softplus", 1),
+        Spelling::onnx("Softsign", 1),
+        Spelling::onnx("Sqrt", 6),
+        Spelling::onnx("Swish", 24),
+        Spelling::onnx("Tan", 7),
+        Spelling::onnx("Tanh", 6),
+        Spelling::onnx("ThresholdedRelu", 10),
+        Spelling::tflite("ABS"),
+        Spelling::tflite("CEIL"),
+        Spelling::tflite("COS"),
+        Spelling::tflite("ELU"),
+        Spelling::tflite("EXP"),
+        Spelling::tflite("FLOOR"),
+        Spelling::tflite("GELU"),
+        Spelling::tflite("HARD_SWISH"),
+        Spelling::tflite("LOG"),
+        Spelling::tflite("LOGISTIC"),
+        Spelling::tflite("NEG"),
+        Spelling::tflite("ROUND"),
+        Spelling::tflite("RSQRT"),
+        Spelling::tflite("SIGN"),
+        Spelling::tflite("SIN"),
+        Spelling::tflite("SQRT"),
+        Spelling::tflite("SQUARE"),
+        Spelling::tflite("TANH"),
+        Spelling::caffe("AbsVal"),
+        Spelling::caffe("BNLL"),
+        Spelling::caffe("ELU"),
+        Spelling::caffe("Exp"),
+        Spelling::caffe("Log"),
+        Spelling::caffe("Mish"),
+        Spelling::caffe("Power"),
+        Spelling::caffe("Sigmoid"),
+        Spelling::caffe("Swish"),
+        Spelling::caffe("TanH"),
+    ];
+
+    fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
+        let x = node.input(0)?;
+        if node.format == Format::Caffe {
+            return import_caffe(node, b, x);
+        }
+        let entry = FUNCTIONS.iter().find(|(_, _, onnx, tflite)| {
+            node.op == if node.format == Format::Onnx { *onnx } else { *tflite }
+        });
+        let (kind, ..) = entry.ok_or_else(|| ImportError::malformed("is not known"))?;
+        let op = match kind {
+            Kind::Elu if node.format == Format::TfLite => Self::with(*kind, 1.0, 0.0),
+            Kind::Elu | Kind::Celu => Self::with(*kind, node.float("alpha", 1.0)?, 0.0),
+            Kind::Selu => Self::with(
+                *kind,
+                node.float("alpha", 1.673_263_2)?,
+                node.float("gamma", 1.050_701)?,
+            ),
+            Kind::HardSigmoid => {
+                Self::with(*kind, node.float("alpha", 0.2)?, node.float("beta", 0.5)?)
+            }
+            // ONNX defines it by a factor of f32 1/6, TFLite by a division.
+            Kind::HardSwish if node.format == Format::Onnx => {
+                Self::with(Kind::HardSwishScaled, 1.0 / 6.0, 0.5)
+            }
+            Kind::ThresholdedRelu => Self::with(*kind, node.float("alpha", 1.0)?, 0.0),
+            Kind::Shrink => Self::with(*kind, node.float("lambd", 0.5)?, node.float("bias", 0.0)?),
+            Kind::Silu => Self::with(*kind, node.float("alpha", 1.0)?, 0.0),
+            Kind::Gelu => {
+                let tanh = match node.format {
+                    Format::Onnx => node.text("approximate", "none")? == "tanh",
+                    _ => node.flag("approximate", false)?,
+                };
+                Self::plain(if tanh { Kind::GeluTanh } else { Kind::Gelu })
+            }
+            kind => Self::plain(*kind),
+        };
+        one(b.op(op, &[x])?)
+    }
+
+    fn infer(&self, inputs: Operands<'_, '_>) -> Result<Vec<TensorType>, ShapeError> {
+        same_as_input(inputs)
+    }
+
+    fn known(&self, inputs: Operands<'_, '_>) -> Vec<Option<Vec<Dim>>> {
+        let Some(known) = inputs.optional(0).and_then(|x| x.known) else { return Vec::new() };
+        let f = |x: &Dim| match self.function.0 {
+            Kind::Neg => Some(Dim::Known(0).sub(x)),
+            Kind::Abs => x.known().and_then(i64::checked_abs).map(Dim::Known),
+            Kind::Sign => x.known().map(i64::signum).map(Dim::Known),
+            Kind::Square => Some(x.mul(x)),
+            _ => None,
+        };
+        vec![known.iter().map(f).collect()]
+    }
+
+    fn sink(&self, perm: &[usize]) -> Option<(Op, Vec<usize>)> {
+        sink_elementwise(self.clone(), perm)
+    }
+
+    fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
+        if elementwise::is_quantized(io)? {
+            return self.lower_quantized(io);
+        }
+        let kind = self.function.0 as u32;
+        let integer = matches!(self.function.0, Kind::Abs | Kind::Neg | Kind::Sign | Kind::Square);
+        match io.input(0)?.ty.dtype {
+            DType::F32 => {
+                let Self { a, b, c, .. } = *self;
+                Ok(Lowered::plain(&kernel::F32, &kernel::ParamsF32 { kind, a, b, c }, 1))
+            }
+            DType::I32 if integer => {
+                Ok(Lowered::plain(&kernel::I32, &kernel::ParamsInt { kind }, 1))
+            }
+            DType::I64 if integer => {
+                Ok(Lowered::plain(&kernel::I64, &kernel::ParamsInt { kind }, 1))
+            }
+            other => Err(LowerError::no_kernel(format!("{} of {other}", self.function.name()))),
+        }
+    }
+}
+
+impl Unary {
+    /// A table of what TFLM's kernel yields for each input; where TFLM has none, LiteRT's.
+    fn lower_quantized(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
+        elementwise::check_i8(io)?;
+        let ((x_scale, x_zero), (y_scale, y_zero)) = (io.input_quant(0)?, io.output_quant(0)?);
+        match self.function.0 {
+            Kind::Sigmoid => {
+                check_output(io, 1.0 / 256.0, -128)?;
+                fixed_point(x_scale, x_zero, |q4| {
+                    fixed::round_shift(fixed::logistic::<4>(q4), 23) - 128
+                })
+            }
+            Kind::Tanh => {
+                check_output(io, 1.0 / 128.0, 0)?;
+                fixed_point(x_scale, x_zero, |q4| fixed::round_shift(fixed::tanh::<5>(q4), 24))
+            }
+            Kind::Abs => {
+                let scaled = x_scale != y_scale;
+                let factor = elementwise::factor(f64::from(x_scale / y_scale))?;
+                Ok(lower_table(|x| {
+                    let value = (i32::from(x) - x_zero).abs();
+                    let value = if scaled { factor.apply(value) } else { value };
+                    fixed::saturate_i8(value + y_zero)
+                }))
+            }
+            Kind::HardSwish => hard_swish((x_scale, x_zero), (y_scale, y_zero)),
+            // TFLM computes this one with e^x - 1 in f32.
+            Kind::Elu if self.a == 1.0 => lower_real_table(io, |x| {
+                Ok(if x < 0.0 { embarca_num::float::exp(x) - 1.0 } else { x })
+            }),
+            kind => {
+                let Self { a, b, c, .. } = *self;
+                let params = kernel::ParamsF32 { kind: kind as u32, a, b, c };
+                lower_real_table(io, |x| {
+                    let mut y = [0.0];
+                    kernel::run_f32(&params, &[x], &mut y)
+                        .map_err(|fault| LowerError::Bug(fault.describe().to_owned()))?;
+                    Ok(y[0])
+                })
+            }
+        }
+    }
+}
+
+/// TFLite fixes the output's quantization of functions with a fixed range.
+fn check_output(io: &Io<'_>, scale: f32, zero: i32) -> Result<(), LowerError> {
+    if io.output_quant(0)? == (scale, zero) {
+        return Ok(());
+    }
+    Err(LowerError::no_kernel(format!("the output's quantization is not {scale} and {zero}")))
+}
+
+/// TFLM's int8 logistic and tanh: `f` of the input as Q4, -128 and 127 beyond ±16
+/// (`micro/kernels/logistic_common.cc`, `tanh.cc`).
+fn fixed_point(scale: f32, zero: i32, f: impl Fn(i32) -> i32) -> Result<Lowered, LowerError> {
+    let (fraction, shift) = build::frexp(f64::from(scale) * f64::from(1 << 27));
+    let multiplier = build::round_half_away(fraction * 2_147_483_648.0);
+    let refused = || LowerError::no_kernel(format!("the input's scale {scale} is out of range"));
+    let multiplier = i32::try_from(multiplier).map_err(|_| refused())?;
+    let factor = fixed::Requant::new(multiplier, shift).ok_or_else(refused)?;
+    if shift < 0 {
+        return Err(refused());
+    }
+    // The largest input that stays below 16 after scaling.
+    let radius = (15.0 * f64::from(1 << 27) / f64::from(1 << shift)) as i32;
+    Ok(lower_table(|x| {
+        let x = i32::from(x) - zero;
+        if x <= -radius {
+            -128
+        } else if radius <= x {
+            127
+        } else {
+            fixed::saturate_i8(f(factor.apply(x)))
+        }
+    }))
+}
+
+/// TFLM's int8 hard swish in 16-bit fixed point (`kernels/internal/reference/hard_swish.h`,
+/// `micro/kernels/hard_swish_common.cc`).
+fn hard_swish(
+    (x_scale, x_zero): (f32, i32),
+    (y_scale, y_zero): (f32, i32),
+) -> Result<Lowered, LowerError> {
+    let fine_scale = x_scale * (1.0 / 128.0);
+    let (to_output, output_shift) = factor_16(fine_scale / y_scale)?;
+    let (to_unit, unit_shift) = factor_16(fine_scale / (3.0 / 32768.0))?;
+    if 0 < output_shift {
+        return Err(LowerError::no_kernel("the output's scale is too fine for hard swish"));
+    }
+    Ok(lower_table(|x| {
+        let fine = (i32::from(x) - x_zero) << 7;
+        let scaled = doubling_high_mul_16(fine, to_output);
+        let mut unit = fine;
+        if 0 < unit_shift {
+            unit = shift_left_16(unit, unit_shift - 1);
+        }
+        unit = doubling_high_mul_16(unit, to_unit);
+        if 0 < unit_shift {
+            unit = shift_left_16(unit, 1);
+        } else if unit_shift < 0 {
+            unit = fixed::round_shift(unit, unit_shift.unsigned_abs().min(31));
+        }
+        let unit = (unit + (1 << 15)) >> 1;
+        // This product is cut toward zero, which cancels the bias of the rounded ones.
+        let product = unit * scaled / (1 << 15);
+        let y = fixed::round_shift(product, output_shift.unsigned_abs().min(31));
+        fixed::saturate_i8(y + y_zero)
+    }))
+}
+
+/// A factor with a 16-bit multiplier, as TFLite's `DownScaleInt32ToInt16Multiplier` rounds it.
+fn factor_16(real: f32) -> Result<(i32, i32), LowerError> {
+    let factor = elementwise::factor(real.into())?;
+    let multiplier = factor.multiplier();
+    let multiplier =
+        if i32::MAX - (1 << 15) <= multiplier { 32767 } else { (multiplier + (1 << 15)) >> 16 };
+    Ok((multiplier, factor.shift()))
+}
+
+/// gemmlowp's `SaturatingRoundingDoublingHighMul` of 16-bit numbers.
+fn doubling_high_mul_16(a: i32, b: i32) -> i32 {
+    let product = a * b;
+    let nudge = if 0 <= product { 1 << 14 } else { 1 - (1 << 14) };
+    ((product + nudge) / (1 << 15)).clamp(-32768, 32767)
+}
+
+fn shift_left_16(x: i32, by: i32) -> i32 {
+    let wide = i64::from(x) << by.clamp(0, 31);
+    wide.clamp(-32768, 32767) as i32
+}
+
+fn import_caffe(
+    node: &NodeView<'_>,
+    b: &mut Builder<'_>,
+    x: ValueId,
+) -> Result<Vec<ValueId>, ImportError> {
+    let op = match node.op {
+        "AbsVal" => Unary::plain(Kind::Abs),
+        "BNLL" => Unary::plain(Kind::Softplus),
+        "Mish" => Unary::plain(Kind::Mish),
+        "Sigmoid" => Unary::plain(Kind::Sigmoid),
+        "TanH" => Unary::plain(Kind::Tanh),
+        "ELU" => Unary::with(Kind::Elu, node.float("alpha", 1.0)?, 0.0),
+        "Swish" => Unary::with(Kind::Silu, node.float("beta", 1.0)?, 0.0),
+        "Power" => {
+            let (shift, scale) = (node.float("shift", 0.0)?, node.float("scale", 1.0)?);
+            let power = node.float("power", 1.0)?;
+            if power == 1.0 {
+                return one(affine(b, x, scale, shift)?);
+            }
+            Unary { function: Function(Kind::Power), a: shift, b: scale, c: power }
+        }
+        // base^(shift + scale * x), where base -1 stands for e.
+        "Exp" => {
+            let base = node.float("base", -1.0)?;
+            let log = if base == -1.0 { 1.0 } else { base.ln() };
+            let (scale, shift) = (node.float("scale", 1.0)?, node.float("shift", 0.0)?);
+            let inner = affine(b, x, scale * log, shift * log)?;
+            return one(b.op(Unary::plain(Kind::Exp), &[inner])?);
+        }
+        // log_base(shift + scale * x)
+        _ => {
+            let base = node.float("base", -1.0)?;
+            let (scale, shift) = (node.float("scale", 1.0)?, node.float("shift", 0.0)?);
+            let inner = affine(b, x, scale, shift)?;
+            let log = b.op(Unary::plain(Kind::Log), &[inner])?;
+            let factor = if base == -1.0 { 1.0 } else { 1.0 / base.ln() };
+            return one(affine(b, log, factor, 0.0)?);
+        }
+    };
+    one(b.op(op, &[x])?)
+}
+
+/// `scale * x + shift`
+fn affine(
+    b: &mut Builder<'_>,
+    mut x: ValueId,
+    scale: f32,
+    shift: f32,
+) -> Result<ValueId, ShapeError> {
+    if scale != 1.0 {
+        let scale = b.scalar(scale);
+        x = b.op(super::Mul {}, &[x, scale])?;
+    }
+    if shift != 0.0 {
+        let shift = b.scalar(shift);
+        x = b.op(super::Add {}, &[x, shift])?;
+    }
+    Ok(x)
+}
