@@ -5,6 +5,7 @@
 pub mod emit;
 pub mod plan_writer;
 pub mod schedule;
+pub mod vectors;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -60,6 +61,8 @@ impl std::error::Error for CompileError {}
 pub struct BuildOptions {
     /// The targets; one program each.
     pub targets: Vec<Target>,
+    /// Whether a test vector is computed and stored.
+    pub vectors: bool,
     /// Where the model comes from, for the plan's provenance.
     pub provenance: BTreeMap<String, String>,
 }
@@ -95,6 +98,9 @@ pub fn build(model: Model, options: &BuildOptions) -> Result<Vec<u8>, CompileErr
         plan.provenance.insert(key.clone(), value.as_str().into());
     }
     plan.provenance.insert("tool".to_owned(), concat!("embarca ", env!("CARGO_PKG_VERSION")).into());
+    if options.vectors {
+        plan.vectors.extend(vectors::vector(&model));
+    }
     for target in &options.targets {
         let schedule = schedule::schedule(&model, target)?;
         emit::program(&mut plan, &model, &schedule, target)?;

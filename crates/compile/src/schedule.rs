@@ -7,6 +7,7 @@ use embarca_ir::{
     Algorithm, Arg, Const, Def, Dim, Graph, GraphId, Io, Model, Node, Op, Operand,
     Operands, Tail, TensorType, Value, ValueId,
 };
+use embarca_num::DType;
 use embarca_target::{Fusion, Target};
 
 use crate::CompileError;
@@ -220,7 +221,9 @@ impl Scheduler<'_> {
             return (tail, results);
         }
         let is_output = self.graph.outputs.iter().any(|output| output.value == *result);
-        if self.uses[result.index()] != 1 || is_output {
+        let ty = self.graph.ty(*result);
+        let bounded = ty.dtype == DType::F32 || ty.is_quantized();
+        if self.uses[result.index()] != 1 || is_output || !bounded {
             return (tail, results);
         }
         let reader = self.graph.nodes[index + 1..].iter().position(|reader| {

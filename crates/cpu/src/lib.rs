@@ -7,7 +7,9 @@ mod plan;
 pub mod pool;
 mod prepare;
 mod session;
+mod vectors;
 
 pub use error::{LoadError, RunError};
 pub use plan::{LoadOptions, Plan, Port, Task};
 pub use session::{Limits, Observed, Session};
+pub use vectors::Verdict;

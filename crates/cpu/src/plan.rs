@@ -19,7 +19,7 @@ const MAX_FILE: u64 = 1 << 34;
 /// An optimized model, ready to run. Cheap to clone; sessions share its weights and threads.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     pool: Arc<Pool>,
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use embarca_cpu::{LoadOptions, Plan};
 use embarca_import::ImportLimits;
 use embarca_ir::build::{BuildOptions, Obstacles, build};
+use embarca_ir::emb;
 use embarca_ir::foreign::ForeignModel;
 use embarca_target::Target;
 
@@ -32,7 +33,7 @@ pub struct Model {
 }
 
 impl Model {
-    /// Opens an ONNX, TFLite or Caffe file.
+    /// Opens an ONNX, TFLite or Caffe file, or a portable graph.
     ///
     /// # Errors
     /// When the file cannot be read, is malformed, or holds what is not supported.
@@ -47,10 +48,28 @@ impl Model {
     pub fn open_with(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
         let path = path.as_ref();
         let files = Files::read(path, options.weights.as_deref(), &options.limits)?;
+        Self::from_files(&files, options).map_err(|error| error.about(path))
+    }
+
+    /// Reads a model in memory: ONNX without external files, TFLite, or a portable graph.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn from_bytes(bytes: &[u8], options: &OpenOptions) -> Result<Self> {
+        Self::from_files(&Files::from_bytes(bytes), options)
+    }
+
+    fn from_files(files: &Files, options: &OpenOptions) -> Result<Self> {
+        if let Some(graph) = files.portable()? {
+            if !options.shapes.is_empty() {
+                let reason = "a portable graph has its shapes; give them when it is made";
+                return Err(ErrorKind::Options(reason.into()).into());
+            }
+            return Ok(Self::new(graph, files, options));
+        }
         let foreign = files.parse(&options.limits)?;
         let shapes = BuildOptions { shapes: options.shapes.clone() };
-        let graph = build(&foreign, &shapes).map_err(|error| Error::in_file(error, path))?;
-        Ok(Self::new(graph, &files, options))
+        Ok(Self::new(build(&foreign, &shapes)?, files, options))
     }
 
     fn new(graph: embarca_ir::Model, files: &Files, options: &OpenOptions) -> Self {
@@ -80,7 +99,8 @@ impl Model {
     /// When a target does not have what the model needs.
     pub fn build_for(&self, targets: Vec<Target>) -> Result<Vec<u8>> {
         let provenance = self.source.clone();
-        let options = embarca_compile::BuildOptions { targets, provenance };
+        let options =
+            embarca_compile::BuildOptions { targets, vectors: options.vectors, provenance };
         Ok(embarca_compile::build(self.graph.clone(), &options)?)
     }
 
@@ -89,8 +109,18 @@ impl Model {
     /// # Errors
     /// As [`Model::build`] and [`Plan::from_bytes`].
     pub fn plan(&self, options: LoadOptions) -> Result<Plan> {
-        let bytes = self.build(&[embarca_target::host()])?;
+        let host = embarca_target::find(embarca_target::host()).into_iter().collect();
+        // A plan that stays in memory needs no proof for another machine.
+        let bytes = self.compile(host, false)?;
         Ok(Plan::from_bytes(&bytes, options)?)
+    }
+
+    /// The bytes of the portable graph file, `*.emb`, which [`Model::open`] reads.
+    ///
+    /// # Errors
+    /// Only for graphs beyond what the file can hold.
+    pub fn to_emb(&self) -> Result<Vec<u8>> {
+        Ok(emb::write(&self.graph)?)
     }
 
     /// The graph.
@@ -112,7 +142,7 @@ impl Model {
 /// What a file holds, whether or not it can be run.
 #[derive(Clone, Debug)]
 pub struct Survey {
-    /// `ONNX`, `TFLite` or `Caffe`.
+    /// `ONNX`, `TFLite`, `Caffe` or `portable graph`.
     pub format: &'static str,
     /// The program that wrote the file.
     pub producer: String,
@@ -134,6 +164,21 @@ pub struct Survey {
 /// When the file cannot be read or is malformed.
 pub fn survey(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Survey> {
     let files = Files::read(path.as_ref(), options.weights.as_deref(), &options.limits)?;
+    if let Some(graph) = files.portable()? {
+        let mut operators = BTreeMap::new();
+        for node in graph.graphs.iter().flat_map(|graph| &graph.nodes) {
+            *operators.entry(node.op.name().to_owned()).or_default() += 1;
+        }
+        return Ok(Survey {
+            format: "portable graph",
+            producer: graph.meta.producer.clone(),
+            description: graph.meta.description.clone(),
+            operators,
+            constant_bytes: graph.consts.iter().map(|data| data.data.len() as u64).sum(),
+            file_bytes: files.len(),
+            model: Ok(Model::new(graph, &files, options)),
+        });
+    }
     let foreign = files.parse(&options.limits)?;
     let shapes = BuildOptions { shapes: options.shapes.clone() };
     let model = build(&foreign, &shapes).map(|graph| Model::new(graph, &files, options));

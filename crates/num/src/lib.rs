@@ -8,6 +8,7 @@ pub mod build;
 mod dtype;
 pub mod fixed;
 pub mod float;
+pub mod generate;
 pub mod half;
 
 pub use dtype::DType;

@@ -104,7 +104,7 @@ fn run(entry: &Entry, threads: usize) -> Result<Outcome, String> {
     let find = |key: &str| arrays.iter().find(|array| array.name.as_deref() == Some(key));
     let model = embarca::Model::open(&entry.model).map_err(|e| e.to_string())?;
     let targets = vec![embarca_target::find("cpu").ok_or("there is no target cpu")?];
-    let options = BuildOptions { targets, provenance: Default::default() };
+    let options = BuildOptions { targets, vectors: false, provenance: Default::default() };
     let build = |model: embarca::Model| {
         embarca_compile::build(model.into_graph(), &options).map_err(|e| e.to_string())
     };
