@@ -123,7 +123,7 @@ struct Scheduler<'a> {
     out: Schedule,
     map: Vec<Option<TensorIndex>>,
     /// Constants of one content and type are one tensor.
-    consts: HashMap<(Vec<usize>, embarca_num::DType, std::sync::Arc<[u8]>), TensorIndex>,
+    consts: HashMap<(Vec<usize>, DType, std::sync::Arc<[u8]>), TensorIndex>,
 }
 
 impl Scheduler<'_> {

@@ -98,9 +98,12 @@ impl Model {
     /// # Errors
     /// When a target does not have what the model needs.
     pub fn build_for(&self, targets: Vec<Target>) -> Result<Vec<u8>> {
+        self.compile(targets, true)
+    }
+
+    fn compile(&self, targets: Vec<Target>, vectors: bool) -> Result<Vec<u8>> {
         let provenance = self.source.clone();
-        let options =
-            embarca_compile::BuildOptions { targets, vectors: options.vectors, provenance };
+        let options = embarca_compile::BuildOptions { targets, vectors, provenance };
         Ok(embarca_compile::build(self.graph.clone(), &options)?)
     }
 
