@@ -30,12 +30,15 @@ pub struct LoadOptions {
     pub threads: usize,
     /// Whether the weights' checksum is verified.
     pub verify: bool,
+    /// Bytes that one session may take. Sizes come from the plan and from the caller's shapes; a
+    /// hostile plan must not take the machine.
+    pub max_memory: u64,
 }
 
 impl Default for LoadOptions {
-    /// One thread, weights verified.
+    /// One thread, weights verified, sessions of at most 4 GiB.
     fn default() -> Self {
-        Self { threads: 1, verify: true }
+        Self { threads: 1, verify: true, max_memory: 4 << 30 }
     }
 }
 
@@ -48,6 +51,7 @@ pub(crate) struct Shared {
     weights: usize,
     /// The program that runs here.
     pub(crate) program: usize,
+    pub(crate) max_memory: u64,
     /// Constants in the arrangement that a faster twin reads, by step.
     pub(crate) packed: HashMap<u32, Packed>,
     pub(crate) buffers: Vec<Vec<Unit>>,
@@ -144,6 +148,7 @@ impl Plan {
             len: bytes.len(),
             weights,
             program,
+            max_memory: options.max_memory,
             packed: HashMap::new(),
             buffers: Vec::new(),
         };

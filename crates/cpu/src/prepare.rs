@@ -9,9 +9,6 @@ use embarca_plan::{Plan, Program, Space, opcode};
 use crate::error::LoadError;
 use crate::plan::Shared;
 
-/// Sizes beyond this many bytes of working memory are refused.
-const MAX_MEMORY: u64 = 1 << 36;
-
 /// Inputs of one step beyond this number are refused; they are held on the stack.
 pub(crate) const MAX_ARGS: usize = 1024;
 
@@ -126,7 +123,7 @@ fn at_symbols(
         return Err(LoadError::Unsupported("shapes that depend on data"));
     }
     let mut prepared = Prepared::default();
-    let places = place(program, &values, &mut prepared)?;
+    let places = place(program, &values, shared.max_memory, &mut prepared)?;
     for tensor in function.tensors() {
         let start = prepared.dims.len() as u32;
         let mut buffer = [0; embarca_plan::MAX_RANK];
@@ -182,6 +179,7 @@ struct Places {
 fn place(
     program: &Program<'_>,
     values: &[i64],
+    max_memory: u64,
     prepared: &mut Prepared,
 ) -> Result<Places, LoadError> {
     let function = program.function(0).ok_or(LoadError::TooLarge)?;
@@ -200,7 +198,7 @@ fn place(
     let mut end = arena;
     let mut append = |bytes: u64| -> Result<u64, LoadError> {
         let start = end.checked_next_multiple_of(align).ok_or(LoadError::TooLarge)?;
-        end = start.checked_add(bytes).filter(|&end| end <= MAX_MEMORY).ok_or(LoadError::TooLarge)?;
+        end = start.checked_add(bytes).filter(|&end| end <= max_memory).ok_or(LoadError::TooLarge)?;
         Ok(start)
     };
     let mut states = Vec::new();

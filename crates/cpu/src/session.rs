@@ -51,6 +51,9 @@ impl Session {
     ) -> Result<Self, LoadError> {
         let scratch = prepared.scratch.checked_mul(pool.threads()).ok_or(LoadError::TooLarge)?;
         let total = prepared.memory.checked_add(scratch).ok_or(LoadError::TooLarge)?;
+        if shared.max_memory < total as u64 {
+            return Err(LoadError::TooLarge);
+        }
         let mut memory = Vec::new();
         memory.try_reserve_exact(Unit::count(total)).map_err(|_| LoadError::TooLarge)?;
         memory.resize(Unit::count(total), Unit::ZERO);

@@ -109,7 +109,7 @@ fn run(entry: &Entry, threads: usize) -> Result<Outcome, String> {
         embarca_compile::build(model.into_graph(), &options).map_err(|e| e.to_string())
     };
     let mut plan_bytes = build(model)?;
-    let load = LoadOptions { threads, verify: true };
+    let load = LoadOptions { threads, ..LoadOptions::default() };
     let mut plan = Plan::from_bytes(&plan_bytes, load).map_err(|e| e.to_string())?;
     let mut shapes_in_use: Option<Vec<Vec<usize>>> = None;
     let mut session = plan.session().map_err(|e| e.to_string())?;

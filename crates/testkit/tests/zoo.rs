@@ -3,7 +3,29 @@
 use embarca_testkit::zoo::{Outcome, check, entries, folder};
 
 /// Models that must match.
-const MUST: &[&str] = &[];
+const MUST: &[&str] = &[
+    "ad_autoencoder_f32",
+    "ad_autoencoder_int8",
+    "blazeface_short_f16",
+    "hello_world_f32",
+    "hello_world_int8",
+    "ic_resnet8_f32",
+    "ic_resnet8_int8",
+    "kws_dscnn_f32",
+    "kws_dscnn_int8",
+    "lenet_mnist_caffe",
+    "magic_wand_f32",
+    "magic_wand_int8",
+    "micro_speech_int8",
+    "mobilenet_v1_0.25_128_uint8",
+    "mobilenet_v2_1.0_224_ptq",
+    "mtcnn_onet",
+    "mtcnn_pnet",
+    "mtcnn_rnet",
+    "person_detect_int8",
+    "vww_mobilenet_f32",
+    "vww_mobilenet_int8",
+];
 
 #[test]
 fn models_match_their_goldens() {

@@ -1,0 +1,128 @@
+//! Damaged plans end in a typed error or run; never in a panic, a hang or a flood of memory.
+
+use std::time::{Duration, Instant};
+
+use embarca_cpu::{Limits, LoadOptions, Plan};
+use embarca_num::generate::SplitMix64;
+use embarca_plan::{Container, FileKind, Unit};
+
+/// Plans of small models that come with the project.
+fn plans() -> Vec<(String, Vec<u8>)> {
+    let tour = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/tour/");
+    let mut files: Vec<_> = ["digits_f32.tflite", "digits_int8.tflite"]
+        .map(|name| std::path::PathBuf::from(format!("{tour}{name}")))
+        .to_vec();
+    if let Some(zoo) = embarca_testkit::zoo::folder() {
+        for name in ["kws_dscnn_int8.tflite", "kws_dscnn_f32.tflite", "magic_wand_f32.tflite"] {
+            files.push(zoo.join("models").join(name));
+        }
+    }
+    let build = |path: std::path::PathBuf| {
+        let bytes = embarca::Model::open(&path).unwrap().build(&["cpu"]).unwrap();
+        (path.display().to_string(), bytes)
+    };
+    files.into_iter().map(build).collect()
+}
+
+/// Loads and, when that works, runs.
+fn survive(bytes: &[u8]) {
+    let options = LoadOptions { threads: 1, verify: false, max_memory: 64 << 20 };
+    let Ok(plan) = Plan::from_bytes(bytes, options) else { return };
+    let Ok(mut session) = plan.session() else { return };
+    let deadline = Some(Instant::now() + Duration::from_millis(20));
+    // A fault on the data is a legal end too.
+    let _ = session.run_limited(Limits { deadline, cancel: None });
+    let _ = plan.run_vectors();
+}
+
+/// Makes the checksums of header and sections fit the damaged content again.
+fn repair(bytes: &mut [u8]) {
+    let sections: Vec<(usize, usize, usize)> = {
+        let mut units = vec![Unit::ZERO; Unit::count(bytes.len())];
+        let Some(aligned) = Unit::copy_from(&mut units, bytes) else { return };
+        let base = aligned.as_ptr().addr();
+        let Ok(container) = Container::open(aligned, FileKind::Plan) else { return };
+        let place = |(index, section): (usize, embarca_plan::Section<'_>)| {
+            (index, section.bytes.as_ptr().addr() - base, section.bytes.len())
+        };
+        container.sections().enumerate().map(place).collect()
+    };
+    for (index, start, len) in sections {
+        let crc = embarca_plan::crc32(&bytes[start..start + len]);
+        let record = embarca_plan::HEADER_LEN + index * size_of::<embarca_plan::SectionRecord>();
+        let at = record + std::mem::offset_of!(embarca_plan::SectionRecord, crc);
+        bytes[at..at + 4].copy_from_slice(&crc.to_le_bytes());
+    }
+    if let Some(crc) = embarca_plan::header_crc(bytes) {
+        let at = std::mem::offset_of!(embarca_plan::HeaderRecord, crc);
+        bytes[at..at + 4].copy_from_slice(&crc.to_le_bytes());
+    }
+}
+
+#[test]
+fn repair_leaves_a_sound_plan_as_it_is() {
+    for (name, plan) in plans() {
+        let mut repaired = plan.clone();
+        repair(&mut repaired);
+        assert!(repaired == plan, "{name}");
+    }
+}
+
+#[test]
+fn truncated_plans_are_refused() {
+    for (name, plan) in plans() {
+        // Every length of the head, where the structure is, and a sample of the weights.
+        let lengths = (0..plan.len().min(4096)).chain((4096..plan.len()).step_by(97));
+        for len in lengths {
+            let options = LoadOptions::default();
+            assert!(Plan::from_bytes(&plan[..len], options).is_err(), "{name} cut to {len}");
+        }
+    }
+}
+
+#[test]
+fn flipped_bits_do_no_harm() {
+    for (_, plan) in plans() {
+        let mut generator = SplitMix64(7);
+        for round in 0..1000u32 {
+            let mut damaged = plan.clone();
+            for _ in 0..1 + round % 3 {
+                let bit = generator.draw() as usize % (8 * damaged.len());
+                damaged[bit / 8] ^= 1 << (bit % 8);
+            }
+            survive(&damaged);
+        }
+    }
+}
+
+#[test]
+fn flipped_bits_under_sound_checksums_do_no_harm() {
+    for (name, plan) in plans() {
+        let started = Instant::now();
+        let mut generator = SplitMix64(8);
+        for round in 0..1000u32 {
+            let mut damaged = plan.clone();
+            // Weights are most of the bytes and mean nothing to the structure: half of the flips
+            // are aimed at the rest.
+            let weights = {
+                let mut units = vec![Unit::ZERO; Unit::count(plan.len())];
+                let aligned = Unit::copy_from(&mut units, &plan).unwrap();
+                let view = embarca_plan::Plan::open(aligned).unwrap();
+                let start = view.weights().as_ptr().addr() - aligned.as_ptr().addr();
+                start..start + view.weights().len()
+            };
+            for _ in 0..1 + round % 3 {
+                let mut at = generator.draw() as usize % damaged.len();
+                while round % 2 == 0 && weights.contains(&at) {
+                    at = generator.draw() as usize % damaged.len();
+                }
+                damaged[at] ^= 1 << (generator.draw() % 8);
+            }
+            repair(&mut damaged);
+            let before = Instant::now();
+            survive(&damaged);
+            assert!(before.elapsed() < Duration::from_secs(5), "{name}, round {round}");
+        }
+        println!("{name}: {:?}", started.elapsed());
+    }
+}
