@@ -1,5 +1,6 @@
 //! The hybrid form: f32 activations, i8 weights with one scale for each output channel, computed
-//! as the asymmetric form of [`crate::conv2d::hybrid`] (LiteRT's `DepthwiseConvHybridPerChannel`).
+//! as the asymmetric form of [`crate::conv2d::hybrid`] (LiteRT's `DepthwiseConvHybridPerChannel`),
+//! but for the order `f32(sum) * (w_scale[o] * s) + bias[o]`.
 //! Inputs: x, w (i8), bias (f32, optional), w_scale (f32 `[C*M]`).
 
 use core::ops::Range;
@@ -66,7 +67,7 @@ pub fn run(
         shape.for_each_sum(local, quantized, channels.w, y, add, |first, sums, y| {
             for (lane, (y, &sum)) in y.iter_mut().zip(sums).enumerate() {
                 let o = first + lane;
-                let product = sum as f32 * channels.scales[o] * scale;
+                let product = sum as f32 * (channels.scales[o] * scale);
                 *y = clamp.apply(product + channels.bias.map_or(0.0, |bias| bias[o]));
             }
         });

@@ -5,7 +5,8 @@ mod exp;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 pub use exp::{
-    exp_negative, ln_q12_as_q5, logistic, one_over_one_plus, rescale_up, scaled_reciprocal, tanh,
+    exp_negative, inverse_sqrt, ln_q12_as_q5, logistic, one_over_one_plus, rescale_up,
+    scaled_reciprocal, tanh,
 };
 
 /// A non-negative real factor, held as `multiplier * 2^(shift - 31)`.
