@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use embarca_ir::dim::product;
+use embarca_ir::ops::Slice;
 use embarca_ir::{
     Algorithm, Arg, Const, Def, Dim, Graph, GraphId, Io, Model, Node, Op, Operand,
     Operands, Tail, TensorType, Value, ValueId,
@@ -11,6 +12,10 @@ use embarca_num::DType;
 use embarca_target::{Fusion, Target};
 
 use crate::CompileError;
+
+/// Kernels may rely on buffers that begin at a multiple of this many bytes; a view that would not
+/// is a copy instead.
+const ALIGNMENT: usize = 16;
 
 /// A tensor of the schedule, by position.
 pub type TensorIndex = usize;
@@ -143,8 +148,9 @@ impl Scheduler<'_> {
                 self.node(index, node, &mut skip)?;
             }
         }
-        self.states()?;
-        self.outputs()
+        // Outputs first: one may show a state as it was before this run.
+        self.outputs()?;
+        self.states()
     }
 
     fn tensor(&mut self, value: ValueId, place: Place) -> TensorIndex {
@@ -186,8 +192,14 @@ impl Scheduler<'_> {
         node: &Node,
         skip: &mut [bool],
     ) -> Result<(), CompileError> {
-        if let Op::Reshape(_) = node.op {
-            return self.view(node);
+        let viewed = match &node.op {
+            Op::Reshape(_) => return self.view(node),
+            Op::Concat(concat) => self.join(node, concat.axis)?,
+            Op::Slice(slice) => self.part(node, slice)?,
+            _ => false,
+        };
+        if viewed {
+            return Ok(());
         }
         let (tail, results) = self.fuse(index, node, skip);
         let lowered = self.lower(index, node, tail, &results)?;
@@ -288,6 +300,85 @@ impl Scheduler<'_> {
         Ok(())
     }
 
+    /// Lays the inputs of a concatenation side by side where they are computed; false where they
+    /// must be copied.
+    fn join(&mut self, node: &Node, axis: usize) -> Result<bool, CompileError> {
+        let [output] = node.outputs.as_slice() else { return Ok(false) };
+        let ty = self.graph.ty(*output).clone();
+        if ty.dims[..axis].iter().any(|dim| *dim != Dim::Known(1)) {
+            return Ok(false);
+        }
+        let mut pieces = Vec::with_capacity(node.inputs.len());
+        let mut offset = 0;
+        for &input in node.inputs.iter().flatten() {
+            let Some(piece) = self.map[input.index()] else { return Ok(false) };
+            let Some(len) = self.out.tensors[piece].ty.known_len() else { return Ok(false) };
+            let written = self.out.steps.iter().any(|step| {
+                step.outputs.contains(&piece) && step.action != Action::Join
+            });
+            let free = self.out.tensors[piece].place == Place::Arena
+                && written
+                && !pieces.iter().any(|(other, _)| *other == piece);
+            if !free || offset % ALIGNMENT != 0 {
+                return Ok(false);
+            }
+            pieces.push((piece, offset as i64));
+            offset += len * ty.dtype.size();
+        }
+        let whole = self.tensor(*output, Place::Arena);
+        for &(piece, offset) in &pieces {
+            self.out.tensors[piece].place = Place::Alias(whole, Dim::Known(offset));
+            self.move_views(piece, whole, offset);
+        }
+        let inputs = pieces.into_iter().map(|(piece, _)| Some(piece)).collect();
+        let name = node.name.clone();
+        self.out.steps.push(Step { name, action: Action::Join, inputs, outputs: vec![whole] });
+        Ok(true)
+    }
+
+    /// Shows a contiguous part of a tensor in place; false where it must be copied.
+    fn part(&mut self, node: &Node, slice: &Slice) -> Result<bool, CompileError> {
+        let (Some(Some(input)), [output]) = (node.inputs.first(), node.outputs.as_slice()) else {
+            return Ok(false);
+        };
+        let from = self.graph.ty(*input).dims.clone();
+        let to = &self.graph.ty(*output).dims;
+        let Some(axis) = from.iter().zip(to).position(|(from, to)| from != to) else {
+            return Ok(false);
+        };
+        let contiguous = from[..axis].iter().all(|dim| *dim == Dim::Known(1))
+            && from[axis + 1..] == to[axis + 1..]
+            && slice.steps.iter().all(|step| *step == 1)
+            && slice.starts.iter().enumerate().all(|(i, start)| i == axis || *start == 0);
+        let inner = product(&from[axis + 1..]).known();
+        let (true, Some(inner), Ok(start)) =
+            (contiguous, inner, usize::try_from(slice.starts[axis]))
+        else {
+            return Ok(false);
+        };
+        let size = self.graph.ty(*output).dtype.size();
+        let Some(bytes) = start.checked_mul(inner as usize * size) else { return Ok(false) };
+        let source = self.read(*input)?;
+        let (root, offset) = self.root(source);
+        if bytes % ALIGNMENT != 0 || matches!(self.out.tensors[root].place, Place::Const(_)) {
+            return Ok(false);
+        }
+        self.tensor(*output, Place::Alias(root, offset.add(&Dim::Known(bytes as i64))));
+        Ok(true)
+    }
+
+    /// Views of `from` become views of `to`, which holds it from byte `offset` on.
+    fn move_views(&mut self, from: TensorIndex, to: TensorIndex, offset: i64) {
+        for tensor in &mut self.out.tensors {
+            if let Place::Alias(of, at) = &mut tensor.place
+                && *of == from
+            {
+                *of = to;
+                *at = at.add(&Dim::Known(offset));
+            }
+        }
+    }
+
     /// Copies `source` into a new tensor.
     fn copy(&mut self, source: TensorIndex, name: &str, place: Place) -> TensorIndex {
         let ty = self.out.tensors[source].ty.clone();
@@ -357,13 +448,7 @@ impl Scheduler<'_> {
     fn adopt(&mut self, root: TensorIndex, source: TensorIndex, place: Place) -> TensorIndex {
         self.out.tensors[source].place = place;
         self.out.tensors[root].place = Place::Alias(source, Dim::Known(0));
-        for index in 0..self.out.tensors.len() {
-            if let Place::Alias(of, _) = &mut self.out.tensors[index].place
-                && *of == root
-            {
-                *of = source;
-            }
-        }
+        self.move_views(root, source, 0);
         let writer = self.out.steps.iter().position(|step| step.outputs.contains(&root));
         let at = writer.map_or(self.out.steps.len(), |at| at + 1);
         self.out.steps.insert(

@@ -116,9 +116,7 @@ impl OpDef for Binary {
 
     fn known(&self, inputs: Operands<'_, '_>) -> Vec<Option<Vec<Dim>>> {
         let truth = |f: fn(bool, bool) -> bool| {
-            move |a: &Dim, b: &Dim| {
-                Some(Dim::Known(f(a.known()? != 0, b.known()? != 0).into()))
-            }
+            move |a: &Dim, b: &Dim| Some(Dim::Known(f(a.known()? != 0, b.known()? != 0).into()))
         };
         let is_bool = inputs.optional(0).is_some_and(|x| x.ty.dtype == DType::Bool);
         match self.function {
@@ -129,7 +127,9 @@ impl OpDef for Binary {
             BinaryFunction::And if is_bool => {
                 elementwise::known_binary(inputs, truth(|a, b| a && b))
             }
-            BinaryFunction::Or if is_bool => elementwise::known_binary(inputs, truth(|a, b| a || b)),
+            BinaryFunction::Or if is_bool => {
+                elementwise::known_binary(inputs, truth(|a, b| a || b))
+            }
             _ => Vec::new(),
         }
     }

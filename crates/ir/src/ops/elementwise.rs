@@ -93,8 +93,9 @@ pub fn import_binary<T: OpDef + Into<Op>>(
 
 /// A real factor as a kernel applies it.
 pub fn factor(real: f64) -> Result<Requant, LowerError> {
-    build::requant(real)
-        .ok_or_else(|| LowerError::no_kernel(format!("the rescaling factor {real} is out of range")))
+    build::requant(real).ok_or_else(|| {
+        LowerError::no_kernel(format!("the rescaling factor {real} is out of range"))
+    })
 }
 
 /// The operator on f32, i32, i64 and unquantized integers.
@@ -102,8 +103,7 @@ pub fn lower_plain(kind: binary::Kind, io: &Io<'_>) -> Result<Lowered, LowerErro
     let params = binary::Params { kind: kind as u32 };
     let kernel = match io.input(0)?.ty.dtype {
         DType::F32 => {
-            let (act_min, act_max) =
-                io.tail.clamp.unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
+            let (act_min, act_max) = io.tail.clamp.unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
             let params = binary::ParamsF32 { kind: kind as u32, act_min, act_max };
             return Ok(Lowered::plain(&binary::F32, &params, 2));
         }

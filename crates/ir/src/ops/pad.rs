@@ -3,6 +3,7 @@
 use embarca_kernels::pad as kernel;
 use kernel::Mode;
 
+use super::moves;
 use super::prelude::*;
 use crate::attr::{Attr, Field};
 
@@ -108,7 +109,9 @@ impl OpDef for Pad {
         for ((dim, &before), &after) in x.dims.iter().zip(&self.before).zip(&self.after) {
             let sum = dim.add(&Dim::Known(before)).add(&Dim::Known(after));
             if sum.known().is_some_and(|sum| sum < 0) {
-                return Err(ShapeError::new(format!("{before} and {after} remove more than {dim}")));
+                return Err(ShapeError::new(format!(
+                    "{before} and {after} remove more than {dim}"
+                )));
             }
             dims.push(sum);
         }
@@ -118,7 +121,8 @@ impl OpDef for Pad {
     }
 
     fn sink(&self, perm: &[usize]) -> Option<(Op, Vec<usize>)> {
-        let (before, after) = (unpermuted(&self.before, perm)?, unpermuted(&self.after, perm)?);
+        let (before, after) =
+            (moves::permuted(&self.before, perm)?, moves::permuted(&self.after, perm)?);
         Some((Self { before, after, ..self.clone() }.into(), perm.to_vec()))
     }
 
@@ -148,15 +152,6 @@ impl OpDef for Pad {
     }
 }
 
-/// The values that belong to each axis before the permutation.
-pub fn unpermuted<T: Copy + Default>(values: &[T], perm: &[usize]) -> Option<Vec<T>> {
-    let mut moved = vec![T::default(); values.len()];
-    for (&value, &axis) in values.iter().zip(perm) {
-        *moved.get_mut(axis)? = value;
-    }
-    Some(moved)
-}
-
 /// The one number of a constant; quantized ones as what they stand for.
 fn real_value(b: &Builder<'_>, constant: ValueId) -> Result<f32, ImportError> {
     let refused = || ImportError::unsupported("the padding is not one constant number");
@@ -174,11 +169,7 @@ fn real_value(b: &Builder<'_>, constant: ValueId) -> Result<f32, ImportError> {
 }
 
 /// All begins, then all ends, of the axes listed.
-fn onnx_pads(
-    pads: &[i64],
-    axes: &[i64],
-    rank: usize,
-) -> Result<(Vec<i64>, Vec<i64>), ImportError> {
+fn onnx_pads(pads: &[i64], axes: &[i64], rank: usize) -> Result<(Vec<i64>, Vec<i64>), ImportError> {
     if pads.len() != 2 * axes.len() {
         return Err(ImportError::malformed("the padding is not a pair for each axis"));
     }

@@ -4,6 +4,7 @@ use embarca_kernels::reduce as kernel;
 use kernel::Kind;
 
 use super::elementwise;
+use super::moves;
 use super::prelude::*;
 use crate::attr::{Attr, Field};
 
@@ -168,7 +169,7 @@ impl OpDef for Reduce {
             axes.push(*perm.get(at)?);
         }
         axes.sort_unstable();
-        let perm = if self.keep { perm.to_vec() } else { without(perm, &axes) };
+        let perm = if self.keep { perm.to_vec() } else { moves::without_axes(perm, &axes) };
         Some((Self { axes, ..self.clone() }.into(), perm))
     }
 
@@ -207,12 +208,6 @@ impl Reduce {
         sorted.dedup();
         Ok(Self { by: Reduction(kind), axes: sorted, keep })
     }
-}
-
-/// How the remaining axes are permuted when `gone`, which are axes before the permutation, vanish.
-pub fn without(perm: &[usize], gone: &[usize]) -> Vec<usize> {
-    let left = perm.iter().filter(|axis| !gone.contains(axis));
-    left.map(|&axis| axis - gone.iter().filter(|&&other| other < axis).count()).collect()
 }
 
 /// As TFLM's reference kernels (`micro/kernels/reduce_common.cc`).

@@ -63,8 +63,7 @@ impl OpDef for Requantize {
         if self.rule == "concat_u8" {
             return lower_concat(io);
         }
-        let rounding =
-            if self.rule == "onnx" { quantize::HALF_EVEN } else { quantize::HALF_AWAY };
+        let rounding = if self.rule == "onnx" { quantize::HALF_EVEN } else { quantize::HALF_AWAY };
         let refuse = || {
             LowerError::no_kernel(format!("from {} to {} with this quantization", x.dtype, y.dtype))
         };
@@ -92,7 +91,11 @@ impl OpDef for Requantize {
         }
         let scales = Const::from_f32(&count, &quant.scales);
         let zeros = Const::from_i32(&count, &quant.zero_points);
-        Ok(Lowered::new(kernel, &params, vec![Arg::Input(0), Arg::Const(scales), Arg::Const(zeros)]))
+        Ok(Lowered::new(
+            kernel,
+            &params,
+            vec![Arg::Input(0), Arg::Const(scales), Arg::Const(zeros)],
+        ))
     }
 }
 

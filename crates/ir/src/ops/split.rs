@@ -2,6 +2,7 @@
 
 use embarca_kernels::{concat, split as kernel};
 
+use super::moves;
 use super::prelude::*;
 
 crate::payload! {
@@ -32,12 +33,12 @@ impl OpDef for Split {
         let (at, sizes) = match node.op {
             "SPLIT" => {
                 node.ignore(&["num_splits"]);
-                (scalar(b, node.input(0)?)?, None)
+                (moves::int_input(node, b, 0)?, None)
             }
             "SPLIT_V" => {
                 node.ignore(&["num_splits"]);
                 let sizes = b.dims(node.input(1)?, "the list of sizes")?;
-                (scalar(b, node.input(2)?)?, Some(sizes))
+                (moves::int_input(node, b, 2)?, Some(sizes))
             }
             "UNPACK" => {
                 node.ignore(&["num"]);
@@ -124,14 +125,6 @@ impl OpDef for Split {
     fn lower(&self, _: &Io<'_>) -> Result<Lowered, LowerError> {
         let params = concat::Params { axis: self.axis as u32 };
         Ok(Lowered::plain(&kernel::ANY, &params, 1))
-    }
-}
-
-/// The one number of a known tensor.
-pub fn scalar(b: &Builder<'_>, value: ValueId) -> Result<i64, ImportError> {
-    match b.ints(value, "the axis")?[..] {
-        [value] => Ok(value),
-        _ => Err(ImportError::malformed("the axis is not one number")),
     }
 }
 

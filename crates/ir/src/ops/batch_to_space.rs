@@ -1,0 +1,52 @@
+//! BatchToSpaceND: batches become blocks along the spatial axes, cropped.
+
+use embarca_kernels::space_depth as kernel;
+
+use super::depth_to_space::plain;
+use super::prelude::*;
+use super::space_to_batch::{blocks, check, params};
+
+crate::payload! {
+    /// One or two spatial axes behind the batch axis.
+    pub struct BatchToSpace {
+        /// Block size along each spatial axis.
+        pub block: Vec<i64>,
+        /// What is cut off before each spatial axis.
+        pub before: Vec<i64>,
+        /// What is cut off after each spatial axis.
+        pub after: Vec<i64>,
+    }
+}
+
+impl OpDef for BatchToSpace {
+    const NAME: &'static str = "batch_to_space";
+    const SPELLINGS: &'static [Spelling] = &[Spelling::tflite("BATCH_TO_SPACE_ND")];
+    const U8_AS_I8: Option<&'static str> = Some("moves data");
+
+    fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
+        let (block, before, after) = blocks(node, b)?;
+        one(b.op(Self { block, before, after }, &[node.input(0)?])?)
+    }
+
+    fn infer(&self, inputs: Operands<'_, '_>) -> Result<Vec<TensorType>, ShapeError> {
+        let x = inputs.get(0)?.ty;
+        check(x, &self.block, &self.before, &self.after)?;
+        let mut dims = x.dims.clone();
+        for (i, &block) in self.block.iter().enumerate() {
+            let crop = Dim::Known(self.before[i].saturating_add(self.after[i]));
+            let block = Dim::Known(block);
+            dims[i + 1] = dims[i + 1].mul(&block).sub(&crop);
+            let negative = dims[i + 1].known().is_some_and(|dim| dim < 0);
+            if negative || dims[0].rem(&block).known().is_some_and(|rest| rest != 0) {
+                return Err(ShapeError::new(format!("blocks of {block} do not fit {x}")));
+            }
+            dims[0] = dims[0].floor_div(&block);
+        }
+        Ok(vec![plain(x, dims)])
+    }
+
+    fn lower(&self, _: &Io<'_>) -> Result<Lowered, LowerError> {
+        let params = params(&self.block, &self.before, [0, 0])?;
+        Ok(Lowered::plain(&kernel::BATCH_TO_SPACE, &params, 1))
+    }
+}

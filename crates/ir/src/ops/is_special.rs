@@ -1,0 +1,50 @@
+//! IsNaN and IsInf: whether each element is special.
+
+use embarca_kernels::unary as kernel;
+
+use super::prelude::*;
+
+crate::payload! {
+    /// A truth value for each element.
+    pub struct IsSpecial {
+        /// Whether NaN counts.
+        pub nan: bool,
+        /// Whether infinity counts.
+        pub positive: bool,
+        /// Whether minus infinity counts.
+        pub negative: bool,
+    }
+}
+
+impl OpDef for IsSpecial {
+    const NAME: &'static str = "is_special";
+    const SPELLINGS: &'static [Spelling] =
+        &[Spelling::onnx("IsNaN", 9), Spelling::onnx("IsInf", 10)];
+
+    fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
+        let nan = node.op == "IsNaN";
+        let positive = node.flag("detect_positive", true)? && !nan;
+        let negative = node.flag("detect_negative", true)? && !nan;
+        one(b.op(Self { nan, positive, negative }, &[node.input(0)?])?)
+    }
+
+    fn infer(&self, inputs: Operands<'_, '_>) -> Result<Vec<TensorType>, ShapeError> {
+        let x = inputs.get(0)?.ty;
+        Ok(vec![TensorType::new(DType::Bool, x.dims.iter().cloned())])
+    }
+
+    fn sink(&self, perm: &[usize]) -> Option<(Op, Vec<usize>)> {
+        sink_elementwise(self.clone(), perm)
+    }
+
+    fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
+        if io.input(0)?.ty.dtype != DType::F32 {
+            let message = format!("special values of {}", io.input(0)?.ty.dtype);
+            return Err(LowerError::no_kernel(message));
+        }
+        let what = u32::from(self.nan) * kernel::TEST_NAN
+            + u32::from(self.positive) * kernel::TEST_POSITIVE_INFINITY
+            + u32::from(self.negative) * kernel::TEST_NEGATIVE_INFINITY;
+        Ok(Lowered::plain(&kernel::TEST, &kernel::ParamsTest { what }, 1))
+    }
+}

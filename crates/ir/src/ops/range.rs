@@ -1,0 +1,80 @@
+//! Range: `start, start + delta, ...` below a limit.
+
+use embarca_kernels::range as kernel;
+
+use super::prelude::*;
+
+crate::payload! {
+    /// Inputs: start, limit, delta.
+    pub struct Range {
+        /// How many numbers.
+        pub len: Dim,
+    }
+}
+
+impl OpDef for Range {
+    const NAME: &'static str = "range";
+    const SPELLINGS: &'static [Spelling] =
+        &[Spelling::onnx("Range", 11), Spelling::tflite("RANGE")];
+
+    fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
+        let inputs = [node.input(0)?, node.input(1)?, node.input(2)?];
+        let len = if b.ty(inputs[0]).dtype == DType::F32 {
+            let mut numbers = [0.0; 3];
+            for (number, input) in numbers.iter_mut().zip(inputs) {
+                *number = *b.floats(input, "the range")?.first().unwrap_or(&0.0);
+            }
+            let [start, limit, delta] = numbers.map(f64::from);
+            Dim::Known(((limit - start) / delta).ceil().clamp(0.0, 1e9) as i64)
+        } else {
+            let mut numbers = Vec::with_capacity(3);
+            for input in inputs {
+                let first = b.dims(input, "the range")?.first().cloned();
+                numbers.push(first.ok_or_else(|| ImportError::malformed("the range is empty"))?);
+            }
+            let way = numbers[1].sub(&numbers[0]);
+            let delta = &numbers[2];
+            let len = match delta.known() {
+                Some(0) => return Err(ImportError::malformed("the step is 0")),
+                Some(..0) => Dim::Known(0).sub(&way).ceil_div(&Dim::Known(0).sub(delta)),
+                _ => way.ceil_div(delta),
+            };
+            // A limit that is a dimension is not below a start of 0.
+            if numbers[0] == Dim::Known(0) && numbers[1].as_symbol().is_some() {
+                len
+            } else {
+                len.larger(&Dim::Known(0))
+            }
+        };
+        one(b.op(Self { len }, &inputs)?)
+    }
+
+    fn infer(&self, inputs: Operands<'_, '_>) -> Result<Vec<TensorType>, ShapeError> {
+        let (start, delta) = (inputs.get(0)?.ty, inputs.get(2)?.ty);
+        inputs.get(1)?;
+        if start.dtype != delta.dtype {
+            return Err(ShapeError::new(format!("{start} and {delta} do not mix")));
+        }
+        Ok(vec![TensorType::new(start.dtype, [self.len.clone()])])
+    }
+
+    fn known(&self, inputs: Operands<'_, '_>) -> Vec<Option<Vec<Dim>>> {
+        let known = || {
+            let len = self.len.known().filter(|&len| len <= crate::builder::MAX_KNOWN as i64)?;
+            let (start, delta) = (inputs.optional(0)?.known?, inputs.optional(2)?.known?);
+            let (start, delta) = (start.first()?, delta.first()?);
+            Some((0..len).map(|i| start.add(&delta.mul(&Dim::Known(i)))).collect())
+        };
+        vec![known()]
+    }
+
+    fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
+        let kernel = match io.output(0)?.dtype {
+            DType::F32 => &kernel::F32,
+            DType::I32 => &kernel::I32,
+            DType::I64 => &kernel::I64,
+            other => return Err(LowerError::no_kernel(format!("a range of {other}"))),
+        };
+        Ok(Lowered::plain(kernel, &NO_PARAMS, 3))
+    }
+}

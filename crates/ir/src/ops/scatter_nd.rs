@@ -1,0 +1,87 @@
+//! ScatterND: a copy of a tensor with slices replaced at tuples of indices.
+
+use embarca_kernels::scatter as kernel;
+use kernel::Kind;
+
+use super::prelude::*;
+use crate::attr::{Attr, Field};
+
+crate::payload! {
+    /// Inputs: data, tuples of indices, slices.
+    pub struct ScatterNd {
+        /// How a slice meets what is there.
+        pub by: Meeting,
+    }
+}
+
+/// How an update meets what is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Meeting(pub Kind);
+
+const NAMES: [(Kind, &str); 5] = [
+    (Kind::Replace, "none"),
+    (Kind::Add, "add"),
+    (Kind::Mul, "mul"),
+    (Kind::Min, "min"),
+    (Kind::Max, "max"),
+];
+
+impl Meeting {
+    /// From ONNX's `reduction` attribute.
+    pub fn onnx(node: &NodeView<'_>) -> Result<Self, ImportError> {
+        let name = node.text("reduction", "none")?;
+        let unknown = || ImportError::malformed(format!("{name} is not known"));
+        let entry = NAMES.iter().find(|(_, text)| *text == name);
+        entry.map(|(kind, _)| Self(*kind)).ok_or_else(|| unknown().attribute("reduction"))
+    }
+}
+
+impl Field for Meeting {
+    fn write(&self) -> Attr {
+        let entry = NAMES.iter().find(|(kind, _)| *kind == self.0);
+        Attr::Word(entry.map_or("none", |(_, name)| name).to_owned())
+    }
+
+    fn read(attr: &Attr) -> Option<Self> {
+        let Attr::Word(word) = attr else { return None };
+        NAMES.iter().find(|(_, name)| name == word).map(|(kind, _)| Self(*kind))
+    }
+}
+
+impl OpDef for ScatterNd {
+    const NAME: &'static str = "scatter_nd";
+    const SPELLINGS: &'static [Spelling] =
+        &[Spelling::onnx("ScatterND", 11), Spelling::tflite("SCATTER_ND")];
+
+    fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
+        if node.format == Format::TfLite {
+            // Indices, updates, shape: sums up on zeros.
+            let (indices, updates) = (node.input(0)?, node.input(1)?);
+            let dims = b.dims(node.input(2)?, "the shape")?;
+            let dtype = b.ty(updates).dtype;
+            let zero = super::fill::zero(b, dtype)?;
+            let zeros = b.op(super::Expand { dims }, &[zero])?;
+            return one(b.op(Self { by: Meeting(Kind::Add) }, &[zeros, indices, updates])?);
+        }
+        let by = Meeting::onnx(node)?;
+        one(b.op(Self { by }, &[node.input(0)?, node.input(1)?, node.input(2)?])?)
+    }
+
+    fn infer(&self, inputs: Operands<'_, '_>) -> Result<Vec<TensorType>, ShapeError> {
+        check(inputs)?;
+        same_as_input(inputs)
+    }
+
+    fn lower(&self, _: &Io<'_>) -> Result<Lowered, LowerError> {
+        Ok(Lowered::plain(&kernel::ND, &kernel::Params { kind: self.by.0 as u32 }, 3))
+    }
+}
+
+/// Refuses updates of another type than the data and indices that are none.
+pub fn check(inputs: Operands<'_, '_>) -> Result<(), ShapeError> {
+    let (x, indices, updates) = (inputs.get(0)?.ty, inputs.get(1)?.ty, inputs.get(2)?.ty);
+    if x.dtype != updates.dtype || !matches!(indices.dtype, DType::I32 | DType::I64) {
+        return Err(ShapeError::new(format!("{updates} at {indices} do not fit {x}")));
+    }
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! SpaceToDepth: blocks of pixels become channels, channels last.
+
+use embarca_kernels::space_depth as kernel;
+
+use super::depth_to_space::{block, plain};
+use super::prelude::*;
+
+crate::payload! {
+    /// N, H, W, C to N, H / block, W / block, C * block^2.
+    pub struct SpaceToDepth {
+        /// Height and width of a block.
+        pub block: u32,
+    }
+}
+
+impl OpDef for SpaceToDepth {
+    const NAME: &'static str = "space_to_depth";
+    const SPELLINGS: &'static [Spelling] =
+        &[Spelling::onnx("SpaceToDepth", 1), Spelling::tflite("SPACE_TO_DEPTH")];
+    const U8_AS_I8: Option<&'static str> = Some("moves data");
+
+    fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
+        let (x, block) = (node.input(0)?, block(node)?);
+        if node.format == Format::TfLite {
+            return one(b.op(Self { block }, &[x])?);
+        }
+        let x = b.channels_last(x)?;
+        let y = b.op(Self { block }, &[x])?;
+        one(b.channels_first(y)?)
+    }
+
+    fn infer(&self, inputs: Operands<'_, '_>) -> Result<Vec<TensorType>, ShapeError> {
+        let x = inputs.get(0)?.ty;
+        let [n, h, w, c] = &x.dims[..] else {
+            return Err(ShapeError::new(format!("{x} is not N, H, W, C")));
+        };
+        let block = Dim::Known(self.block.into());
+        for dim in [h, w] {
+            if self.block == 0 || dim.rem(&block).known().is_some_and(|rest| rest != 0) {
+                return Err(ShapeError::new(format!("{dim} pixels do not fill blocks of {block}")));
+            }
+        }
+        let dims =
+            vec![n.clone(), h.floor_div(&block), w.floor_div(&block), c.mul(&block).mul(&block)];
+        Ok(vec![plain(x, dims)])
+    }
+
+    fn lower(&self, _: &Io<'_>) -> Result<Lowered, LowerError> {
+        let params = kernel::Params { block: self.block, order: kernel::BLOCK_FIRST };
+        Ok(Lowered::plain(&kernel::SPACE_TO_DEPTH, &params, 1))
+    }
+}
