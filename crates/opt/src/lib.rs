@@ -3,6 +3,7 @@
 pub mod affine;
 pub mod eval;
 pub mod fold;
+pub mod pads;
 pub mod rewrite;
 pub mod transposes;
 
@@ -14,13 +15,16 @@ use embarca_ir::{Model, ShapeError};
 /// A rewrite: the model and whether it changed.
 pub type Pass = fn(Model) -> Result<(Model, bool), ShapeError>;
 
-/// In the order in which a round applies them.
+/// The rewrites that every model goes through, in the order in which a round applies them.
 pub const PASSES: &[(&str, Pass)] = &[
     ("fold_constants", fold::fold_constants),
     ("share_common", fold::share_common),
     ("sink_transposes", transposes::sink_transposes),
     ("fold_affine", affine::fold_affine),
 ];
+
+/// Rewrites that `compile` asks for where a target's kernels take the result.
+pub const TARGET_PASSES: &[(&str, Pass)] = &[("fold_pads", pads::fold_pads)];
 
 /// Rounds after which the passes must have come to rest; a defect of a pass could otherwise make
 /// two of them undo each other for ever.

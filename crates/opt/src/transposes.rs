@@ -67,13 +67,18 @@ fn simplify_reshape(
     reshape: &Reshape,
 ) -> Result<Verdict, ShapeError> {
     let Some(x) = site.input(0) else { return Ok(Verdict::Keep) };
-    if b.ty(x).dims == reshape.dims {
+    let quant = &site.old.ty(site.node.outputs[0]).quant;
+    if b.ty(x).dims == reshape.dims && b.ty(x).quant == *quant {
         return Ok(Verdict::Replace(vec![x]));
     }
     let Some((node, _)) = b.graph().writer(x) else { return Ok(Verdict::Keep) };
     let (Op::Reshape(_), Some(source)) = (&node.op, node.inputs[0]) else {
         return Ok(Verdict::Keep);
     };
+    // A reshape may also show the integers under another quantization.
+    if b.ty(x).quant != *quant || b.ty(source).quant != *quant {
+        return Ok(Verdict::Keep);
+    }
     // Both products are the same number even where symbols hide it.
     if !product(&b.ty(source).dims).may_equal(&product(&reshape.dims)) {
         return Ok(Verdict::Keep);
@@ -116,7 +121,10 @@ fn sink(b: &mut Builder<'_>, site: &Site<'_>) -> Result<Verdict, ShapeError> {
     let outputs = b.node(op, &inputs)?;
     let mut results = Vec::with_capacity(outputs.len());
     for (&output, &old) in outputs.iter().zip(&site.node.outputs) {
-        let quant = site.old.ty(old).quant.clone();
+        let mut quant = site.old.ty(old).quant.clone();
+        if let Some(quant) = &mut quant {
+            quant.axis = quant.axis.and_then(|axis| perm_out.get(axis).copied());
+        }
         b.set_quant(output, quant);
         results.push(b.transpose(output, &perm_out)?);
     }
