@@ -316,8 +316,10 @@ impl Scheduler<'_> {
             let written = self.out.steps.iter().any(|step| {
                 step.outputs.contains(&piece) && step.action != Action::Join
             });
+            // A view of a piece could be read before the whole is there.
             let free = self.out.tensors[piece].place == Place::Arena
                 && written
+                && !self.out.tensors.iter().any(|t| matches!(t.place, Place::Alias(of, _) if of == piece))
                 && !pieces.iter().any(|(other, _)| *other == piece);
             if !free || offset % ALIGNMENT != 0 {
                 return Ok(false);
@@ -328,7 +330,6 @@ impl Scheduler<'_> {
         let whole = self.tensor(*output, Place::Arena);
         for &(piece, offset) in &pieces {
             self.out.tensors[piece].place = Place::Alias(whole, Dim::Known(offset));
-            self.move_views(piece, whole, offset);
         }
         let inputs = pieces.into_iter().map(|(piece, _)| Some(piece)).collect();
         let name = node.name.clone();
@@ -367,14 +368,13 @@ impl Scheduler<'_> {
         Ok(true)
     }
 
-    /// Views of `from` become views of `to`, which holds it from byte `offset` on.
-    fn move_views(&mut self, from: TensorIndex, to: TensorIndex, offset: i64) {
+    /// Views of `from` become views of `to`, which begins at the same byte.
+    fn move_views(&mut self, from: TensorIndex, to: TensorIndex) {
         for tensor in &mut self.out.tensors {
-            if let Place::Alias(of, at) = &mut tensor.place
+            if let Place::Alias(of, _) = &mut tensor.place
                 && *of == from
             {
                 *of = to;
-                *at = at.add(&Dim::Known(offset));
             }
         }
     }
@@ -448,7 +448,7 @@ impl Scheduler<'_> {
     fn adopt(&mut self, root: TensorIndex, source: TensorIndex, place: Place) -> TensorIndex {
         self.out.tensors[source].place = place;
         self.out.tensors[root].place = Place::Alias(source, Dim::Known(0));
-        self.move_views(root, source, 0);
+        self.move_views(root, source);
         let writer = self.out.steps.iter().position(|step| step.outputs.contains(&root));
         let at = writer.map_or(self.out.steps.len(), |at| at + 1);
         self.out.steps.insert(
