@@ -12,7 +12,7 @@ use std::fmt;
 
 use embarca_ir::{LowerError, Model};
 use embarca_kernels::Fault;
-use embarca_target::Target;
+use embarca_target::{Fusion, Target};
 
 use crate::plan_writer::{PlanSource, PropertySource};
 
@@ -81,6 +81,18 @@ pub fn prepare(model: Model) -> Result<Model, CompileError> {
     embarca_opt::optimize(model).map_err(bug)
 }
 
+/// The prepared graph with the patterns of operators that a target's kernels take as one.
+fn fuse(model: &Model, target: &Target) -> Result<Model, CompileError> {
+    let bug = |error: embarca_ir::ShapeError| CompileError::Bug(error.0);
+    if !target.fuses(Fusion::Pad) {
+        return Ok(model.clone());
+    }
+    match embarca_opt::pads::fold_pads(model.clone()).map_err(bug)? {
+        (model, true) => embarca_opt::optimize(model).map_err(bug),
+        (model, false) => Ok(model),
+    }
+}
+
 /// The bytes of a plan. The same model, options and version of Embarca give the same bytes.
 ///
 /// # Errors
@@ -102,8 +114,9 @@ pub fn build(model: Model, options: &BuildOptions) -> Result<Vec<u8>, CompileErr
         plan.vectors.extend(vectors::vector(&model));
     }
     for target in &options.targets {
-        let schedule = schedule::schedule(&model, target)?;
-        emit::program(&mut plan, &model, &schedule, target)?;
+        let fused = fuse(&model, target)?;
+        let schedule = schedule::schedule(&fused, target)?;
+        emit::program(&mut plan, &fused, &schedule, target)?;
     }
     let bug = |error: plan_writer::WriteError| CompileError::Bug(error.to_string());
     for program in &mut plan.programs {
