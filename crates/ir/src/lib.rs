@@ -13,6 +13,7 @@ pub mod infer;
 pub mod model;
 pub mod op;
 pub mod ops;
+pub mod picture;
 pub mod stats;
 pub mod text;
 pub mod types;

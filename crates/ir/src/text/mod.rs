@@ -39,7 +39,7 @@ mod print;
 
 pub use lex::TextError;
 pub use parse::{parse, parse_meta};
-pub use print::{Printed, dim, dump, print, print_graphs, print_meta, quoted, tensor_type};
+pub use print::{Printed, attr, dim, dump, print, print_graphs, print_meta, quoted, tensor_type};
 
 /// Constants up to this many elements are written out.
 pub const MAX_INLINE: usize = 16;

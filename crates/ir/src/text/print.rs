@@ -112,6 +112,21 @@ pub fn tensor_type(ty: &TensorType, symbols: &[Symbol]) -> String {
     format!("{}[{}]", ty.dtype, dims.join(","))
 }
 
+/// An attribute's value with the names of symbols.
+pub fn attr(value: &Attr, symbols: &[Symbol]) -> String {
+    match value {
+        Attr::Word(word) => {
+            let is_symbol = symbols.iter().any(|symbol| symbol.name == *word);
+            let taken = is_symbol || matches!(word.as_str(), "_" | "inf" | "nan");
+            if taken { quoted(word) } else { word_or_quoted(word) }
+        }
+        Attr::Dim(value) => dim(value, symbols),
+        Attr::Float(value) => float(*value),
+        Attr::Graph(id) => format!("graph({})", id.0),
+        Attr::List(items) => list(items.iter().map(|item| attr(item, symbols))),
+    }
+}
+
 fn symbol_name(symbols: &[Symbol], id: SymbolId) -> String {
     match symbols.get(id.index()) {
         Some(symbol) => bare_symbol(&symbol.name),
@@ -328,8 +343,8 @@ impl<'m> Printer<'m> {
         let types: Vec<String> =
             node.outputs.iter().map(|&id| self.value_type(graph, id)).collect();
         let mut attrs = Vec::new();
-        for (key, attr) in node.op.attrs() {
-            attrs.push(format!("{key}={}", self.attr(&attr)));
+        for (key, value) in node.op.attrs() {
+            attrs.push(format!("{key}={}", attr(&value, &self.model.symbols)));
         }
         let attrs =
             if attrs.is_empty() { String::new() } else { format!(" {{{}}}", attrs.join(", ")) };
@@ -406,20 +421,6 @@ impl<'m> Printer<'m> {
     fn blob(&mut self, data: &Arc<[u8]>) -> String {
         let (index, hash) = self.blobs.add(data);
         if self.with_hashes { format!("@{index}~{hash:016x}") } else { format!("@{index}") }
-    }
-
-    fn attr(&self, attr: &Attr) -> String {
-        match attr {
-            Attr::Word(word) => {
-                let is_symbol = self.model.symbols.iter().any(|symbol| symbol.name == *word);
-                let taken = is_symbol || matches!(word.as_str(), "_" | "inf" | "nan");
-                if taken { quoted(word) } else { word_or_quoted(word) }
-            }
-            Attr::Dim(value) => dim(value, &self.model.symbols),
-            Attr::Float(value) => float(*value),
-            Attr::Graph(id) => format!("graph({})", id.0),
-            Attr::List(items) => list(items.iter().map(|item| self.attr(item))),
-        }
     }
 }
 
