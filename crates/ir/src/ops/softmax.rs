@@ -49,7 +49,7 @@ impl OpDef for Softmax {
         same_as_input(inputs)
     }
 
-    /// Along another axis than the last: transposed there and back.
+    /// Along another axis than the last: transposed there and back. An f32 factor: multiplied first.
     fn decompose(
         &self,
         b: &mut Builder<'_>,
@@ -58,7 +58,14 @@ impl OpDef for Softmax {
         let [Some(x)] = *inputs else { return None };
         let last = b.rank(x).checked_sub(1)?;
         if self.axis == last {
-            return None;
+            if self.beta == 1.0 || b.ty(x).dtype != DType::F32 {
+                return None;
+            }
+            let beta = b.scalar(self.beta);
+            let scaled = b.op(super::Mul {}, &[x, beta]);
+            return Some(
+                scaled.and_then(|x| Ok(vec![b.op(Softmax { axis: last, beta: 1.0 }, &[x])?])),
+            );
         }
         let mut perm: Vec<usize> = (0..=last).collect();
         perm.swap(self.axis, last);

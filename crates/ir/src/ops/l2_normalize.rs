@@ -1,0 +1,59 @@
+//! Rows brought to length 1 along the last axis.
+
+use embarca_kernels::l2_normalize as kernel;
+
+use super::prelude::*;
+
+crate::payload! {
+    /// `x / max(length, epsilon)` along the last axis.
+    pub struct L2Normalize {
+        /// The smallest length that counts.
+        pub epsilon: f32,
+    }
+}
+
+impl OpDef for L2Normalize {
+    const NAME: &'static str = "l2_normalize";
+    const SPELLINGS: &'static [Spelling] =
+        &[Spelling::onnx("LpNormalization", 1), Spelling::tflite("L2_NORMALIZATION")];
+
+    fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
+        let x = node.input(0)?;
+        if node.format == Format::TfLite {
+            let y = b.op(Self { epsilon: 1e-6 }, &[x])?;
+            return tflite_activation(node, b, y);
+        }
+        if node.int("p", 2)? != 2 {
+            return Err(ImportError::unsupported("only 2 is supported").attribute("p"));
+        }
+        let rank = b.rank(x);
+        let axis = axis(node.int("axis", -1)?, rank)?;
+        let mut perm: Vec<usize> = (0..rank).collect();
+        perm.swap(axis, rank - 1);
+        let x = b.transpose(x, &perm)?;
+        let y = b.op(Self { epsilon: 0.0 }, &[x])?;
+        one(b.transpose(y, &perm)?)
+    }
+
+    fn infer(&self, inputs: Operands<'_, '_>) -> Result<Vec<TensorType>, ShapeError> {
+        if inputs.get(0)?.ty.rank() == 0 {
+            return Err(ShapeError::new("a number has no last axis"));
+        }
+        same_as_input(inputs)
+    }
+
+    fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
+        match io.input(0)?.ty.dtype {
+            DType::F32 => Ok(Lowered::plain(&kernel::F32, &self.epsilon, 1)),
+            DType::I8 => {
+                let (_, zero) = io.input_quant(0)?;
+                if io.output_quant(0)? != (1.0 / 128.0, 0) {
+                    let message = "an i8 normalization yields scale 1/128 and zero point 0";
+                    return Err(LowerError::no_kernel(message));
+                }
+                Ok(Lowered::plain(&kernel::I8, &zero, 1))
+            }
+            other => Err(LowerError::no_kernel(format!("normalization of {other}"))),
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! Another height and width, channels last: nearest, bilinear, bicubic.
+
+use embarca_kernels::resize as kernel;
+
+use super::prelude::*;
+use super::spatial;
+
+crate::payload! {
+    /// Either `size` or both `scales` say how large the result is.
+    pub struct Resize {
+        /// `nearest`, `linear` or `cubic`.
+        pub mode: String,
+        /// ONNX's `coordinate_transformation_mode`.
+        pub coordinates: String,
+        /// ONNX's `nearest_mode`; nearest only.
+        pub rounding: String,
+        /// Height and width of the result; empty with `scales`.
+        pub size: Vec<Dim>,
+        /// Positions of the result for each of the input: height, width; 0 with `size`.
+        pub scales: [f32; 2],
+        /// Whether coordinates are formed as TFLite does, else as ONNX Runtime does.
+        pub tflite: bool,
+        /// The parameter of the cubic.
+        pub cubic_a: f32,
+        /// Whether elements beyond the edges have no weight; cubic only.
+        pub exclude_outside: bool,
+        /// Whether the quantized model was unsigned, which rounds differently.
+        pub was_u8: bool,
+    }
+}
+
+const MODES: [&str; 3] = ["nearest", "linear", "cubic"];
+
+const COORDINATES: [(&str, u32); 5] = [
+    ("half_pixel", kernel::HALF_PIXEL),
+    ("asymmetric", kernel::ASYMMETRIC),
+    ("align_corners", kernel::ALIGN_CORNERS),
+    ("pytorch_half_pixel", kernel::PYTORCH_HALF_PIXEL),
+    ("tf_half_pixel_for_nn", kernel::TF_HALF_PIXEL_FOR_NN),
+];
+
+const ROUNDINGS: [(&str, u32); 4] = [
+    ("floor", kernel::FLOOR),
+    ("ceil", kernel::CEIL),
+    ("round_prefer_floor", kernel::PREFER_FLOOR),
+    ("round_prefer_ceil", kernel::PREFER_CEIL),
+];
+
+fn import_tflite(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
+    let x = node.input(0)?;
+    let nearest = node.op == "RESIZE_NEAREST_NEIGHBOR";
+    let (corners, half) =
+        (node.flag("align_corners", false)?, node.flag("half_pixel_centers", false)?);
+    let coordinates = match (corners, half, nearest) {
+        (false, false, _) => "asymmetric",
+        (true, false, _) => "align_corners",
+        (false, true, false) => "half_pixel",
+        (false, true, true) => "tf_half_pixel_for_nn",
+        (true, true, _) => {
+            let message = "contradicts align_corners";
+            return Err(ImportError::malformed(message).attribute("half_pixel_centers"));
+        }
+    };
+    let op = Resize {
+        mode: if nearest { "nearest" } else { "linear" }.to_owned(),
+        coordinates: coordinates.to_owned(),
+        rounding: if corners { "round_prefer_ceil" } else { "floor" }.to_owned(),
+        size: b.dims(node.input(1)?, "the size")?,
+        scales: [0.0; 2],
+        tflite: true,
+        cubic_a: 0.0,
+        exclude_outside: false,
+        was_u8: node.was_u8 && !nearest,
+    };
+    let quant = node.output_type(0).and_then(|ty| ty.quant.clone());
+    let y = b.op(op, &[x])?;
+    b.set_quant(y, quant);
+    one(y)
+}
+
+/// What an ONNX node asks for, by the input's axes.
+enum Extent {
+    Scales(Vec<f32>),
+    Sizes(Vec<Dim>),
+}
+
+fn extent(node: &NodeView<'_>, b: &Builder<'_>) -> Result<Extent, ImportError> {
+    let is_empty = |value: ValueId| b.ty(value).known_len() == Some(0);
+    let optional = |index| node.optional(index).filter(|&value| !is_empty(value));
+    if let Some(scales) = node.opt_floats("scales")? {
+        return Ok(Extent::Scales(scales));
+    }
+    // Before opset 11 the scales are the second input; from then on the third, after a region.
+    let old = node.op == "Upsample" || node.version < 11;
+    let (scales, sizes) = if old { (optional(1), None) } else { (optional(2), optional(3)) };
+    match (scales, sizes) {
+        (None, Some(sizes)) => Ok(Extent::Sizes(b.dims(sizes, "the size")?)),
+        (Some(scales), None) => Ok(Extent::Scales(b.floats(scales, "the scale")?)),
+        _ => Err(ImportError::malformed("needs either scales or sizes")),
+    }
+}
+
+fn import_onnx(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
+    let x = node.input(0)?;
+    let rank = b.rank(x);
+    let old = node.op == "Upsample" || node.version < 11;
+    let mode = node.text("mode", "nearest")?;
+    let mode = if mode == "bilinear" { "linear" } else { mode }.to_owned();
+    if !MODES.contains(&mode.as_str()) {
+        return Err(ImportError::unsupported(format!("{mode} is not known")).attribute("mode"));
+    }
+    let (coordinates, rounding) =
+        if old { ("asymmetric", "floor") } else { ("half_pixel", "round_prefer_floor") };
+    let coordinates = node.text("coordinate_transformation_mode", coordinates)?.to_owned();
+    let rounding = node.text("nearest_mode", rounding)?.to_owned();
+    if !COORDINATES.iter().any(|(name, _)| *name == coordinates) {
+        return Err(ImportError::unsupported(format!("{coordinates} is not supported"))
+            .attribute("coordinate_transformation_mode"));
+    }
+    if !ROUNDINGS.iter().any(|(name, _)| *name == rounding) {
+        let message = format!("{rounding} is not known");
+        return Err(ImportError::malformed(message).attribute("nearest_mode"));
+    }
+    // Only for cropped regions, which are refused above.
+    node.ignore(&["extrapolation_value"]);
+    if node.flag("antialias", false)? {
+        return Err(ImportError::unsupported("is not supported").attribute("antialias"));
+    }
+    if node.text("keep_aspect_ratio_policy", "stretch")? != "stretch" {
+        let message = "only stretch is supported";
+        return Err(ImportError::unsupported(message).attribute("keep_aspect_ratio_policy"));
+    }
+    let cubic_a = node.float("cubic_coeff_a", -0.75)?;
+    let exclude_outside = node.flag("exclude_outside", false)?;
+    let axes = match node.opt_ints("axes")? {
+        None => (0..rank).collect(),
+        Some(axes) => {
+            axes.iter().map(|&at| axis(at, rank)).collect::<Result<Vec<usize>, ShapeError>>()?
+        }
+    };
+    let dims = b.ty(x).dims.clone();
+    let mut scales = vec![1.0; rank];
+    let mut sizes = dims.clone();
+    let extent = extent(node, b)?;
+    let given = match &extent {
+        Extent::Scales(values) => values.len(),
+        Extent::Sizes(values) => values.len(),
+    };
+    if given != axes.len() {
+        let message = format!("{given} scales or sizes for {} axes", axes.len());
+        return Err(ImportError::malformed(message));
+    }
+    let by_scale = match extent {
+        Extent::Scales(values) => {
+            axes.iter().zip(values).for_each(|(&axis, scale)| scales[axis] = scale);
+            true
+        }
+        Extent::Sizes(values) => {
+            axes.iter().zip(values).for_each(|(&axis, size)| sizes[axis] = size);
+            false
+        }
+    };
+    let stays =
+        |axis: usize| if by_scale { scales[axis] == 1.0 } else { sizes[axis] == dims[axis] };
+    let changed: Vec<usize> = (0..rank).filter(|&axis| !stays(axis)).collect();
+    let make = |at: [Option<usize>; 2]| {
+        let size = |axis: Option<usize>| axis.map_or(Dim::Known(1), |axis| sizes[axis].clone());
+        let scale = |axis: Option<usize>| axis.map_or(1.0, |axis| scales[axis]);
+        Resize {
+            mode,
+            coordinates,
+            rounding,
+            size: if by_scale { Vec::new() } else { at.map(size).to_vec() },
+            scales: if by_scale { at.map(scale) } else { [0.0; 2] },
+            tflite: false,
+            cubic_a,
+            exclude_outside,
+            was_u8: false,
+        }
+    };
+    let within = |range: std::ops::Range<usize>| changed.iter().all(|axis| range.contains(axis));
+    if changed.is_empty() {
+        return one(x);
+    }
+    match rank {
+        4 if within(2..4) => {
+            let (x, axes) = spatial::enter(b, x)?;
+            let y = b.op(make([Some(2), Some(3)]), &[x])?;
+            one(spatial::leave(b, y, axes)?)
+        }
+        // Some exporters leave the channels last.
+        4 if within(1..3) => one(b.op(make([Some(1), Some(2)]), &[x])?),
+        3 if within(2..3) => {
+            let (x, axes) = spatial::enter(b, x)?;
+            let y = b.op(make([None, Some(2)]), &[x])?;
+            one(spatial::leave(b, y, axes)?)
+        }
+        2 => {
+            // A matrix is an image of one channel.
+            let image = vec![Dim::Known(1), dims[0].clone(), dims[1].clone(), Dim::Known(1)];
+            let x = b.reshape(x, image)?;
+            let y = b.op(make([Some(0), Some(1)]), &[x])?;
+            let dims = b.ty(y).dims[1..3].to_vec();
+            one(b.reshape(y, dims)?)
+        }
+        _ => {
+            let message = format!("axes {changed:?} of {rank} change; only two spatial axes can");
+            Err(ImportError::unsupported(message))
+        }
+    }
+}
+
+/// `floor(input * scale)`, also where the input is open and the scale a simple fraction.
+fn scaled(input: &Dim, scale: f32) -> Result<Dim, ShapeError> {
+    if !(0.0..65536.0).contains(&scale) || scale == 0.0 {
+        return Err(ShapeError::new(format!("{scale} is no scale")));
+    }
+    if let Some(input) = input.known() {
+        return Ok(Dim::Known((input as f32 * scale).floor() as i64));
+    }
+    for divisor in [1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 16.0, 32.0] {
+        let factor = scale * divisor;
+        if factor == factor.round() {
+            let product = input.mul(&Dim::Known(factor as i64));
+            return Ok(product.floor_div(&Dim::Known(divisor as i64)));
+        }
+    }
+    Err(ShapeError::new(format!("an open dimension is scaled by {scale}")))
+}
+
+impl OpDef for Resize {
+    const NAME: &'static str = "resize";
+    const SPELLINGS: &'static [Spelling] = &[
+        Spelling::onnx("Resize", 10),
+        Spelling::onnx("Upsample", 7),
+        Spelling::tflite("RESIZE_BILINEAR"),
+        Spelling::tflite("RESIZE_NEAREST_NEIGHBOR"),
+    ];
+    const U8_AS_I8: Option<&'static str> =
+        Some("weights sum to one; unsigned sums truncate after a half, which `was_u8` keeps");
+
+    fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
+        if node.format == Format::TfLite { import_tflite(node, b) } else { import_onnx(node, b) }
+    }
+
+    fn infer(&self, inputs: Operands<'_, '_>) -> Result<Vec<TensorType>, ShapeError> {
+        let x = inputs.get(0)?.ty;
+        let [height, width] = spatial::height_width(x)?;
+        let [height, width] = match self.size.as_slice() {
+            [height, width] => [height.clone(), width.clone()],
+            [] => [scaled(height, self.scales[0])?, scaled(width, self.scales[1])?],
+            size => return Err(ShapeError::new(format!("{} sizes for two axes", size.len()))),
+        };
+        Ok(vec![x.with_dims(vec![x.dims[0].clone(), height, width, x.dims[3].clone()])])
+    }
+
+    fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
+        let number = |table: &[(&str, u32)], name: &str| {
+            let entry = table.iter().find(|(key, _)| *key == name);
+            entry.map(|(_, number)| *number).ok_or_else(|| LowerError::Bug(name.to_owned()))
+        };
+        let params = kernel::Params {
+            coordinates: number(&COORDINATES, &self.coordinates)?,
+            rounding: number(&ROUNDINGS, &self.rounding)?,
+            scale: self.scales,
+            divide: (!self.tflite).into(),
+            cubic_a: self.cubic_a,
+            exclude_outside: self.exclude_outside.into(),
+            was_u8: self.was_u8.into(),
+        };
+        let x = io.input(0)?.ty;
+        if x.is_quantized() && io.input_quant(0)? != io.output_quant(0)? {
+            return Err(LowerError::no_kernel("resizing into another quantization"));
+        }
+        let kernel = match (self.mode.as_str(), x.dtype) {
+            ("nearest", _) => &kernel::NEAREST,
+            ("linear", DType::F32) => &kernel::LINEAR_F32,
+            ("linear", DType::I8) if self.tflite => &kernel::LINEAR_I8,
+            ("cubic", DType::F32) => &kernel::CUBIC_F32,
+            (mode, dtype) => {
+                return Err(LowerError::no_kernel(format!("{mode} resizing of {dtype}")));
+            }
+        };
+        Ok(Lowered::plain(kernel, &params, 1))
+    }
+}
