@@ -1,2 +1,47 @@
 //! The `embarca` command.
-fn main() {}
+
+mod answer;
+mod args;
+mod engine;
+mod failure;
+mod image_input;
+mod input;
+mod json;
+mod picture;
+mod show;
+mod stats;
+mod term;
+mod verbs;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Verb};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version are not failures; clap knows which stream each belongs to.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { failure::USAGE } else { 0 });
+        }
+    };
+    let done = match args.verb {
+        Verb::Tour(args) => verbs::tour::run(&args),
+        Verb::Inspect(args) => verbs::inspect::run(&args),
+        Verb::Build(args) => verbs::build::run(&args),
+        Verb::Check(args) => verbs::check::run(&args),
+        Verb::Run(args) => verbs::run::run(&args),
+        Verb::Compare(args) => verbs::compare::run(&args),
+        Verb::Bench(args) => verbs::bench::run(&args),
+        Verb::Targets(args) => verbs::targets::run(&args),
+        Verb::Completions(args) => verbs::completions::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -8,6 +8,7 @@ use embarca_compile::CompileError;
 use embarca_cpu::{LoadError, RunError};
 use embarca_import::ReadError;
 use embarca_ir::build::Obstacles;
+use embarca_ir::emb::EmbError;
 
 /// The result of everything here.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -33,6 +34,10 @@ pub enum ErrorKind {
     Read(ReadError),
     /// Nodes or inputs of the model keep it from running.
     Obstacles(Obstacles),
+    /// The portable graph cannot be read or written.
+    Portable(EmbError),
+    /// The options do not fit the file.
+    Options(String),
     /// The model does not become a plan for a target.
     Compile(CompileError),
     /// There is no target of this name.
@@ -51,9 +56,16 @@ impl Error {
         self
     }
 
-    /// The error about a file.
+    /// The error about a file; an empty path is no file.
     pub(crate) fn in_file(kind: impl Into<ErrorKind>, file: &Path) -> Self {
-        Self { file: Some(file.to_path_buf()), kind: kind.into() }
+        let file = (!file.as_os_str().is_empty()).then(|| file.to_path_buf());
+        Self { file, kind: kind.into() }
+    }
+}
+
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Self { file: None, kind }
     }
 }
 
@@ -78,6 +90,7 @@ kinds! {
     io::Error => Io,
     ReadError => Read,
     Obstacles => Obstacles,
+    EmbError => Portable,
     CompileError => Compile,
     LoadError => Load,
     RunError => Run,
@@ -90,7 +103,8 @@ impl fmt::Display for Error {
         }
         match &self.kind {
             ErrorKind::Io(error) => write!(f, "{error}"),
-            ErrorKind::NotAModel(reason) => f.write_str(reason),
+            ErrorKind::Portable(error) => write!(f, "{error}"),
+            ErrorKind::NotAModel(reason) | ErrorKind::Options(reason) => f.write_str(reason),
             ErrorKind::Read(error) => write!(f, "{error}"),
             ErrorKind::Obstacles(obstacles) => write!(f, "{obstacles}"),
             ErrorKind::Compile(error) => write!(f, "{error}"),
@@ -110,7 +124,8 @@ impl std::error::Error for Error {
             ErrorKind::Compile(error) => Some(error),
             ErrorKind::Load(error) => Some(error),
             ErrorKind::Run(error) => Some(error),
-            ErrorKind::NotAModel(_) | ErrorKind::NoTarget(_) => None,
+            ErrorKind::Portable(error) => Some(error),
+            ErrorKind::NotAModel(_) | ErrorKind::Options(_) | ErrorKind::NoTarget(_) => None,
         }
     }
 }

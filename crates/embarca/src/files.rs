@@ -4,9 +4,11 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use embarca_import::onnx::Folder;
+use embarca_import::onnx::{Folder, NoExternal};
 use embarca_import::{ImportLimits, caffe, onnx, tflite};
+use embarca_ir::emb;
 use embarca_ir::foreign::{ForeignModel, Format};
+use embarca_plan::{Container, FileKind};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sha256;
@@ -51,6 +53,12 @@ impl Files {
         Ok(Self { path: path.to_path_buf(), main, weights, format })
     }
 
+    /// A model in memory: ONNX, TFLite or a portable graph, without files beside it.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        let format = embarca_import::detect(bytes);
+        Self { path: PathBuf::new(), main: bytes.to_vec(), weights: None, format }
+    }
+
     /// The size of all files.
     pub fn len(&self) -> u64 {
         let weights = self.weights.as_ref().map_or(0, |(_, bytes)| bytes.len());
@@ -63,6 +71,15 @@ impl Files {
         sha256::hex(&[&self.main, weights])
     }
 
+    /// The model, if the file is a portable graph.
+    pub fn portable(&self) -> Result<Option<embarca_ir::Model>> {
+        if !emb::is_emb(&self.main) {
+            return Ok(None);
+        }
+        let read = emb::read(&self.main, emb::Limits::default());
+        read.map(Some).map_err(|error| Error::in_file(error, &self.path))
+    }
+
     /// What the files say, before any operator has a meaning.
     pub fn parse(&self, limits: &ImportLimits) -> Result<ForeignModel<'_>> {
         let Some(format) = self.format else {
@@ -72,6 +89,9 @@ impl Files {
         let is_text = self.path.extension().is_none_or(|extension| extension != "caffemodel");
         let parsed = match format {
             Format::TfLite => tflite::read(&self.main, limits),
+            Format::Onnx if self.path.as_os_str().is_empty() => {
+                onnx::read(&self.main, limits, &mut NoExternal)
+            }
             Format::Onnx => {
                 let folder = self.path.parent().unwrap_or(Path::new(""));
                 onnx::read(&self.main, limits, &mut Folder::new(folder))
@@ -92,6 +112,7 @@ impl Files {
                 "a ZIP archive, perhaps a PyTorch or Keras model; export it as ONNX or TFLite first"
                     .into()
             }
+            bytes if is_plan(bytes) => "a plan; it is built already".into(),
             bytes if bytes.starts_with(b"version https://git-lfs") => {
                 "a pointer of Git LFS, not the model; `git lfs pull` fetches it".into()
             }
@@ -122,4 +143,9 @@ fn read(path: &Path, limits: &ImportLimits) -> Result<Vec<u8>> {
         Ok(bytes)
     };
     read().map_err(|error| Error::in_file(error, path))
+}
+
+/// Whether bytes begin like a plan.
+pub fn is_plan(bytes: &[u8]) -> bool {
+    Container::kind(bytes) == Some(FileKind::Plan)
 }

@@ -25,8 +25,10 @@
 mod error;
 mod files;
 mod model;
+mod report;
 mod sha256;
 
+pub use embarca_compile::prepare;
 pub use embarca_cpu::{
     Limits, LoadError, LoadOptions, Observed, Plan, Port, RunError, Session, Task,
 };
@@ -35,4 +37,6 @@ pub use embarca_ir as ir;
 pub use embarca_num::DType;
 pub use embarca_target::Target;
 pub use error::{Error, ErrorKind, Result};
+pub use files::is_plan;
 pub use model::{Model, OpenOptions, Survey, survey};
+pub use report::{PlanReport, ProgramReport, StepReport, inspect_plan};

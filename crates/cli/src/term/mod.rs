@@ -7,7 +7,7 @@ mod blocks;
 mod braille;
 mod table;
 
-pub use bars::{bar, ranking};
+pub use bars::ranking;
 pub use table::{Align, Table};
 
 use embarca_data::image::Filter;
@@ -96,7 +96,7 @@ fn columns_of(text: &str) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// Plain text for tests.

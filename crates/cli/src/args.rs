@@ -1,0 +1,314 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use embarca_data::image::Filter;
+
+/// From a trained net to an answer, on anything from a server to a microcontroller.
+#[derive(Debug, Parser)]
+#[command(name = "embarca", version, max_term_width = 100)]
+#[command(after_help = "\
+Two commands to an answer:
+  embarca inspect model.tflite          what is in it, what it costs, where it runs
+  embarca run model.tflite photo.jpg    82.1% tabby cat
+
+New here: embarca tour
+Exit codes: 0 done, 1 refused or failed, 2 the command line makes no sense")]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// The whole story on built-in data: a net, its plan, digits, int8 against f32, speed
+    Tour(Tour),
+    /// What is in a model, what it costs, what will not run and why
+    Inspect(Inspect),
+    /// From a model to a plan for one or several targets
+    Build(Build),
+    /// Whether a plan will run on a target, and if not, why and what to do
+    Check(Check),
+    /// An image, a sound, a table row or raw tensors in, an answer out
+    Run(Run),
+    /// How far two models are apart: outputs first, then layer by layer
+    Compare(Compare),
+    /// Latency, throughput and memory
+    Bench(Bench),
+    /// The machines and boards that Embarca knows
+    Targets(Targets),
+    /// A completion script for your shell
+    Completions(Completions),
+}
+
+/// How to open a model or a plan.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Open {
+    /// Caffe's weights [default: the .caffemodel beside the .prototxt]
+    #[arg(long, value_name = "FILE")]
+    pub weights: Option<PathBuf>,
+    /// Input shapes, for models that leave them open: name:1x3x224x224,...
+    #[arg(long, value_name = "SHAPES", value_parser = shapes)]
+    pub shapes: Option<Shapes>,
+}
+
+/// `name:1x3x224x224,...`
+pub type Shapes = Vec<(String, Vec<u64>)>;
+
+/// How pictures, sounds and tables become tensors. What is not given comes from the file.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Prepare {
+    /// Class names, one a line [default: those in the model]
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    /// Subtracted from each channel: one number or one a channel, in pixels of 0 to 255 (or of 0
+    /// to 1 when they are fractions)
+    #[arg(long, value_name = "M,M,M", value_delimiter = ',', allow_hyphen_values = true)]
+    pub mean: Vec<f32>,
+    /// Divides each channel after the mean
+    #[arg(long, value_name = "S,S,S", value_delimiter = ',')]
+    pub std: Vec<f32>,
+    /// Blue first, as most Caffe nets want it
+    #[arg(long)]
+    pub bgr: bool,
+    /// The order of the axes of a picture [default: found from the shape]
+    #[arg(long, value_enum)]
+    pub layout: Option<Layout>,
+    /// How a picture of another shape is made to fit
+    #[arg(long, value_enum, default_value = "stretch")]
+    pub fit: FitArg,
+    /// How a picture is resized
+    #[arg(long, default_value = "bilinear", value_parser = filters())]
+    pub filter: String,
+}
+
+/// The order of the axes of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Layout {
+    /// Height, width, channels.
+    Nhwc,
+    /// Channels, height, width.
+    Nchw,
+}
+
+/// How a picture of another shape is made to fit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum FitArg {
+    /// The whole picture, distorted.
+    #[default]
+    Stretch,
+    /// The largest centred part.
+    Crop,
+    /// The whole picture with grey bars.
+    Letterbox,
+}
+
+/// `tour`
+#[derive(Debug, clap::Args)]
+pub struct Tour {
+    /// Held-out digits to judge with
+    #[arg(long, default_value_t = 360, value_parser = clap::value_parser!(u16).range(1..=360))]
+    pub digits: u16,
+}
+
+/// `inspect`
+#[derive(Debug, clap::Args)]
+pub struct Inspect {
+    /// An ONNX, TFLite or Caffe model, or a plan
+    #[arg(value_name = "MODEL|PLAN")]
+    pub model: PathBuf,
+    #[command(flatten)]
+    pub open: Open,
+    /// Every layer with its shape and cost
+    #[arg(long)]
+    pub layers: bool,
+    /// The graph as text
+    #[arg(long)]
+    pub text: bool,
+    /// Draws the graph into a picture
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+    /// Draws the graph into a page
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// For programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `build`
+#[derive(Debug, clap::Args)]
+pub struct Build {
+    /// An ONNX, TFLite or Caffe model
+    pub model: PathBuf,
+    /// Targets, from `embarca targets` [default: this machine]
+    #[arg(long = "for", value_name = "TARGET", value_delimiter = ',')]
+    pub targets: Vec<String>,
+    /// The plan [default: the model's name with .plan]; a name with .emb saves the portable graph
+    /// instead
+    #[arg(long, short, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub open: Open,
+    /// For programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `check`
+#[derive(Debug, clap::Args)]
+pub struct Check {
+    /// A plan
+    pub plan: PathBuf,
+    /// The target to run it on [default: this machine]
+    #[arg(long = "for", value_name = "TARGET")]
+    pub target: Option<String>,
+    /// For programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `run`
+#[derive(Debug, clap::Args)]
+pub struct Run {
+    /// An ONNX, TFLite or Caffe model, or a plan
+    #[arg(value_name = "MODEL|PLAN")]
+    pub model: PathBuf,
+    /// PNG, JPEG, BMP, WAV, CSV, NPY or NPZ
+    #[arg(value_name = "INPUT", required_unless_present = "tensors")]
+    pub inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub open: Open,
+    #[command(flatten)]
+    pub prepare: Prepare,
+    /// How many classes to print
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    pub top: usize,
+    /// Feeds raw tensors: keys are the model's names, or in0, in1, ...
+    #[arg(long, value_name = "IN.npz", conflicts_with = "inputs")]
+    pub tensors: Option<PathBuf>,
+    /// Where the outputs go as raw tensors
+    #[arg(long, value_name = "OUT.npz")]
+    pub out: Option<PathBuf>,
+    /// Names tensors in0, in1, ... and out0, out1, ... whatever the model calls them
+    #[arg(long)]
+    pub positional: bool,
+    /// Threads [default: as many as the machine has cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// For programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `compare`
+#[derive(Debug, clap::Args)]
+pub struct Compare {
+    /// The model or plan that is right
+    pub a: PathBuf,
+    /// The model or plan to judge
+    pub b: PathBuf,
+    /// Tensors (NPZ), a picture, a sound or a table to feed both [default: random inputs of a
+    /// fixed seed]
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<PathBuf>,
+    #[command(flatten)]
+    pub open: Open,
+    #[command(flatten)]
+    pub prepare: Prepare,
+    /// For programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `bench`
+#[derive(Debug, clap::Args)]
+pub struct Bench {
+    /// An ONNX, TFLite or Caffe model, or a plan
+    #[arg(value_name = "MODEL|PLAN")]
+    pub model: PathBuf,
+    #[command(flatten)]
+    pub open: Open,
+    /// Threads
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub threads: usize,
+    /// Samples in one run, for models that leave their first dimension open
+    #[arg(long, value_name = "N")]
+    pub batch: Option<u64>,
+    /// How often to run [default: as often as fits into the duration]
+    #[arg(long, value_name = "N")]
+    pub runs: Option<usize>,
+    /// Seconds to measure for
+    #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
+    pub duration: f64,
+    /// One latency in ms a line, and `# first_ms X`
+    #[arg(long, conflicts_with = "json")]
+    pub raw: bool,
+    /// The time of every layer
+    #[arg(long)]
+    pub layers: bool,
+    /// For programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `targets`
+#[derive(Debug, clap::Args)]
+pub struct Targets {
+    /// Only this one, with everything that is known
+    pub id: Option<String>,
+    /// For programs
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub json: bool,
+}
+
+/// `completions`
+#[derive(Debug, clap::Args)]
+pub struct Completions {
+    /// Your shell
+    pub shell: Shell,
+}
+
+fn filters() -> PossibleValuesParser {
+    PossibleValuesParser::new(Filter::ALL.map(|(_, name)| name))
+}
+
+/// Reads `name:1x3x224x224,...`; a name may itself hold colons, so the last one counts.
+fn shapes(text: &str) -> Result<Shapes, String> {
+    let example = "write name:1x3x224x224, several with commas";
+    text.split(',')
+        .map(|part| {
+            let (name, dims) = part.rsplit_once(':').ok_or(example)?;
+            let dims = dims.split('x').map(|dim| dim.parse::<u64>());
+            let dims = dims.collect::<Result<Vec<_>, _>>();
+            let dims = dims.map_err(|_| format!("'{part}' is no shape; {example}"))?;
+            Ok((name.to_owned(), dims))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn shapes_are_read() {
+        let read = shapes("x:1x3,serving:0:2").unwrap();
+        assert_eq!(read, [("x".into(), vec![1, 3]), ("serving:0".into(), vec![2])]);
+        for wrong in ["x", "x:", "x:1xa", "x:1,,y:1"] {
+            assert!(shapes(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! Models and plans behind one interface: what the verbs need of the library.
+
+use std::path::Path;
+use std::time::Instant;
+
+use embarca::{LoadOptions, Model, OpenOptions, Plan, PlanReport, Port};
+use embarca::{ProgramReport, Session, Task};
+use embarca_data::{Array, DataLimits};
+use embarca_num::DType;
+
+use crate::args::Open;
+use crate::failure::{Failure, Result};
+use crate::show;
+
+/// The options of the library for those of the command line.
+pub fn open_options(open: &Open) -> OpenOptions {
+    OpenOptions {
+        weights: open.weights.clone(),
+        shapes: open.shapes.clone().unwrap_or_default(),
+        ..OpenOptions::default()
+    }
+}
+
+/// Whether a file is a plan, by its first bytes.
+pub fn is_plan(path: &Path) -> Result<bool> {
+    use std::io::Read;
+    let named = |error| Failure::refused(format!("{}: {error}", path.display()));
+    let file = std::fs::File::open(path).map_err(named)?;
+    let mut start = Vec::new();
+    file.take(64).read_to_end(&mut start).map_err(named)?;
+    Ok(embarca::is_plan(&start))
+}
+
+/// An error of the library with the next command to type.
+pub fn refusal(error: embarca::Error, path: &Path) -> Failure {
+    use embarca::ErrorKind;
+    let shown = path.display();
+    let error = error.about(path);
+    let failure = Failure::refused(&error);
+    match error.kind {
+        ErrorKind::Obstacles(_) | ErrorKind::Compile(_) => {
+            failure.next(format!("embarca inspect {shown}      lists all that stands in the way"))
+        }
+        ErrorKind::NoTarget(_) => failure.next("embarca targets      lists them"),
+        ErrorKind::Load(_) => {
+            failure.next(format!("embarca inspect {shown}      shows what shapes it takes"))
+        }
+        ErrorKind::NotAModel(_) | ErrorKind::Io(_) | ErrorKind::Read(_) | ErrorKind::Run(_) => {
+            failure
+        }
+        _ => failure,
+    }
+}
+
+/// A plan that is ready to run, whatever file it came from.
+#[derive(Debug)]
+pub struct Engine {
+    plan: Plan,
+    session: Option<Session>,
+    inputs: Vec<Port>,
+    outputs: Vec<Port>,
+    task: Task,
+}
+
+impl Engine {
+    /// Opens a plan, or builds one from a model for this machine.
+    pub fn open(path: &Path, open: &Open, threads: usize) -> Result<Self> {
+        let options = LoadOptions { threads, ..LoadOptions::default() };
+        let refuse = |error| refusal(error, path);
+        let plan = if is_plan(path)? {
+            if open.weights.is_some() {
+                return Err(Failure::usage("--weights belongs to a Caffe net; a plan has its own"));
+            }
+            Plan::load(path, options).map_err(|error| refuse(error.into()))?
+        } else {
+            let model = Model::open_with(path, &open_options(open)).map_err(refuse)?;
+            model.plan(options).map_err(refuse)?
+        };
+        Ok(Self::new(plan))
+    }
+
+    /// Around a plan in memory.
+    pub fn new(plan: Plan) -> Self {
+        let (inputs, outputs, task) = (plan.inputs(), plan.outputs(), plan.task());
+        Self { plan, session: None, inputs, outputs, task }
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The program of the plan that runs here: one for this machine, else a portable one.
+    pub fn program<'r>(&self, report: &'r PlanReport) -> Option<&'r ProgramReport> {
+        let find = |family: &str| report.programs.iter().find(|program| program.family == family);
+        find(embarca_target::host()).or_else(|| find("portable"))
+    }
+
+    /// The inputs.
+    pub fn inputs(&self) -> &[Port] {
+        &self.inputs
+    }
+
+    /// The outputs.
+    pub fn outputs(&self) -> &[Port] {
+        &self.outputs
+    }
+
+    /// What the model is for.
+    pub fn task(&self) -> &Task {
+        &self.task
+    }
+
+    /// Makes the session fit these shapes, one per input.
+    pub fn shape(&mut self, shapes: &[Vec<u32>]) -> Result<&mut Session> {
+        let fits = self.session.as_ref().is_some_and(|session| {
+            let dims = |i| session.input_type(i).map(|ty| ty.dims);
+            shapes.iter().enumerate().all(|(i, shape)| dims(i) == Some(shape.as_slice()))
+        });
+        if !fits {
+            let shapes: Vec<&[u32]> = shapes.iter().map(Vec::as_slice).collect();
+            let session = self.plan.session_for(&shapes).map_err(Failure::refused)?;
+            self.session = Some(session);
+        }
+        self.session.as_mut().ok_or_else(|| Failure::refused("there is no session"))
+    }
+
+    /// Feeds arrays that fit the inputs.
+    pub fn feed(&mut self, arrays: &[Array]) -> Result<&mut Session> {
+        let (wanted, given) = (self.inputs.len(), arrays.len());
+        if wanted != given {
+            return Err(Failure::refused(format!("{wanted} inputs are needed, {given} are given")));
+        }
+        let mut shapes = Vec::with_capacity(arrays.len());
+        for (port, array) in self.inputs.iter().zip(arrays) {
+            fits(port, array)?;
+            let dims = array.dims.iter().map(|&dim| u32::try_from(dim));
+            let too_large = |_| Failure::refused(format!("input '{}' is too large", port.name));
+            shapes.push(dims.collect::<Result<Vec<u32>, _>>().map_err(too_large)?);
+        }
+        let session = self.shape(&shapes)?;
+        for (i, array) in arrays.iter().enumerate() {
+            let bytes = session.input_bytes(i).filter(|bytes| bytes.len() == array.data.len());
+            bytes
+                .ok_or_else(|| Failure::refused(format!("input {i} has another size")))?
+                .copy_from_slice(&array.data);
+        }
+        Ok(session)
+    }
+
+    /// Runs on arrays that fit the inputs.
+    pub fn run(&mut self, arrays: &[Array]) -> Result<Vec<Array>> {
+        self.feed(arrays)?.run().map_err(Failure::refused)?;
+        self.results()
+    }
+
+    /// What the last run yielded.
+    pub fn results(&self) -> Result<Vec<Array>> {
+        let session = self.session.as_ref().ok_or_else(|| Failure::refused("nothing has run"))?;
+        (0..self.outputs.len())
+            .map(|i| {
+                let missing = || Failure::refused(format!("output {i} is missing"));
+                let ty = session.output_type(i).ok_or_else(missing)?;
+                let bytes = session.output_bytes(i).ok_or_else(missing)?;
+                let dims: Vec<usize> = ty.dims.iter().map(|&dim| dim as usize).collect();
+                Ok(Array::new(ty.dtype, &dims, bytes.to_vec())?)
+            })
+            .collect()
+    }
+
+    /// Arrays of the preferred shapes with pseudo-random content: floats in 0..1, quantized integers
+    /// over their whole range, other integers 0.
+    pub fn samples(&self, batch: Option<u64>) -> Result<Vec<Array>> {
+        let mut random = Random(0x9e37_79b9_7f4a_7c15);
+        self.inputs.iter().map(|port| random.array(port, batch)).collect()
+    }
+}
+
+/// Whether an array may be fed to an input; says what is wrong and what to do.
+fn fits(port: &Port, array: &Array) -> Result {
+    let name = &port.name;
+    if port.dtype != array.dtype {
+        let wanted = numpy(port.dtype);
+        return Err(Failure::refused(format!(
+            "input '{name}' takes {}, the array holds {}",
+            port.dtype, array.dtype
+        ))
+        .next(format!("save it with .astype(numpy.{wanted})")));
+    }
+    let dims = port.dims.iter().zip(&array.dims);
+    let mut equal = dims.map(|(wanted, given)| wanted.is_none_or(|wanted| wanted == *given));
+    if port.dims.len() != array.dims.len() || !equal.all(|equal| equal) {
+        return Err(Failure::refused(format!(
+            "input '{name}' takes {}, the array is {}",
+            dims_of(port),
+            show::dims(&array.dims)
+        )));
+    }
+    Ok(())
+}
+
+/// `1x3x?x?`
+pub fn dims_of(port: &Port) -> String {
+    if port.dims.is_empty() {
+        return "a scalar".into();
+    }
+    let dim = |dim: &Option<usize>| dim.map_or_else(|| "?".into(), |dim| dim.to_string());
+    port.dims.iter().map(dim).collect::<Vec<_>>().join("x")
+}
+
+/// NumPy's name of an element type.
+fn numpy(dtype: DType) -> &'static str {
+    match dtype {
+        DType::F32 => "float32",
+        DType::F64 => "float64",
+        DType::F16 => "float16",
+        DType::I8 => "int8",
+        DType::U8 => "uint8",
+        DType::I16 => "int16",
+        DType::U16 => "uint16",
+        DType::I32 => "int32",
+        DType::U32 => "uint32",
+        DType::I64 => "int64",
+        DType::U64 => "uint64",
+        DType::Bool => "bool",
+        _ => "float32",
+    }
+}
+
+/// Xorshift with 64 bits of state (Marsaglia 2003, the triple 13, 7, 17).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn array(&mut self, port: &Port, batch: Option<u64>) -> Result<Array> {
+        let mut dims = port.preferred.clone();
+        match (batch, port.dims.first(), dims.first_mut()) {
+            (None, ..) => {}
+            (Some(batch), Some(None), Some(first)) => {
+                *first = usize::try_from(batch).unwrap_or(usize::MAX);
+            }
+            (Some(batch), Some(Some(fixed)), _) if *fixed as u64 == batch => {}
+            (Some(_), ..) => {
+                let what =
+                    format!("input '{}' is {}: its batch is fixed", port.name, dims_of(port));
+                return Err(Failure::refused(what).next("export the model with an open batch"));
+            }
+        }
+        let len = dims.iter().try_fold(1usize, |len, &dim| len.checked_mul(dim));
+        let limits = DataLimits::default();
+        let len = len.ok_or_else(|| Failure::refused("the inputs are too large"))?;
+        limits.elements(len as u64)?;
+        let mut data = vec![0u8; len.saturating_mul(port.dtype.size())];
+        match port.dtype {
+            DType::F32 => {
+                for bytes in data.as_chunks_mut::<4>().0 {
+                    *bytes = ((self.next() >> 40) as f32 / (1u64 << 24) as f32).to_le_bytes();
+                }
+            }
+            _ if port.quant.is_some() => {
+                for byte in &mut data {
+                    *byte = (self.next() >> 56) as u8;
+                }
+            }
+            _ => {}
+        }
+        Ok(Array::new(port.dtype, &dims, data)?)
+    }
+}
+
+/// Milliseconds since `start`.
+pub fn ms_since(start: Instant) -> f64 {
+    start.elapsed().as_secs_f64() * 1000.0
+}

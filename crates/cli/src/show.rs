@@ -1,0 +1,97 @@
+//! Numbers and tables for people.
+
+use std::io::{ErrorKind, IsTerminal, Write};
+
+use crate::failure::Result;
+use crate::term::Caps;
+
+/// Prints lines to standard output. A reader that has gone away (`| head`) ends the command quietly.
+pub fn print(text: &str) -> Result {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+        done => Ok(done?),
+    }
+}
+
+/// Prints a remark to standard error, where it does not disturb what a program reads.
+pub fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "note: {text}");
+}
+
+/// `1.3 MB`: powers of 1000, three digits.
+pub fn bytes(count: u64) -> String {
+    scaled(count as f64, &["B", "kB", "MB", "GB", "TB"])
+}
+
+/// `1.3 M`: powers of 1000, three digits.
+pub fn count(count: u64) -> String {
+    scaled(count as f64, &["", "k", "M", "G", "T"]).trim_end().to_owned()
+}
+
+fn scaled(mut value: f64, units: &[&str]) -> String {
+    let mut unit = 0;
+    while 999.5 <= value && unit + 1 < units.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    let name = units.get(unit).copied().unwrap_or("");
+    if unit == 0 { format!("{value} {name}") } else { format!("{} {name}", digits(value)) }
+}
+
+/// Milliseconds with three digits.
+pub fn ms(value: f64) -> String {
+    format!("{} ms", digits(value))
+}
+
+/// Three significant digits, without an exponent where one can be avoided.
+pub fn digits(value: f64) -> String {
+    let size = value.abs();
+    if value == 0.0 {
+        "0".into()
+    } else if !(1e-4..1e7).contains(&size) {
+        format!("{value:.2e}")
+    } else {
+        // The exponent of the rounded value: 0.9996 has one digit before the point.
+        let rounded = format!("{size:.2e}");
+        let exponent = rounded.rsplit('e').next().and_then(|digits| digits.parse::<i32>().ok());
+        format!("{value:.*}", usize::try_from(2 - exponent.unwrap_or(0)).unwrap_or(0))
+    }
+}
+
+/// `1x3x224x224`, or `scalar`.
+pub fn dims(dims: &[usize]) -> String {
+    if dims.is_empty() {
+        return "scalar".into();
+    }
+    dims.iter().map(usize::to_string).collect::<Vec<_>>().join("x")
+}
+
+/// What standard output can show.
+pub fn caps() -> Caps {
+    Caps::detect(|name| std::env::var(name).ok(), std::io::stdout().is_terminal())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_three_digits() {
+        for (value, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.00 kB"),
+            (1_234_567, "1.23 MB"),
+            (999_600, "1.00 MB"),
+        ] {
+            assert_eq!(bytes(value), text);
+        }
+        assert_eq!((count(12), count(3_210_000)), ("12".into(), "3.21 M".into()));
+        for (value, text) in
+            [(0.0123, "0.0123"), (12.34, "12.3"), (1234.5, "1234"), (1e-7, "1.00e-7")]
+        {
+            assert_eq!(digits(value), text);
+        }
+    }
+}

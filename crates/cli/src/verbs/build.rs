@@ -1,0 +1,65 @@
+//! `embarca build MODEL --for T`
+
+use std::path::Path;
+
+use embarca::{LoadOptions, Model, Plan};
+use embarca_data::atomic_write;
+
+use crate::args::Build;
+use crate::engine::{is_plan, open_options, refusal};
+use crate::failure::{Failure, Result};
+use crate::json::Json;
+use crate::show;
+
+/// Writes the portable graph instead of a plan.
+fn save(model: &Model, out: &Path) -> Result {
+    let bytes = model.to_emb().map_err(|error| refusal(error, out))?;
+    atomic_write(out, &bytes)?;
+    let (out, size) = (out.display(), show::bytes(bytes.len() as u64));
+    show::print(&format!("{out}: {size}, the portable graph\n next: embarca build {out} --for T\n"))
+}
+
+/// Builds a plan and writes it beside the model, or where the user says.
+pub fn run(args: &Build) -> Result {
+    let path = args.model.as_path();
+    if is_plan(path)? {
+        let failure = Failure::refused(format!("{} is a plan already", path.display()));
+        return Err(failure.next("embarca build MODEL      takes the model that it came from"));
+    }
+    let model =
+        Model::open_with(path, &open_options(&args.open)).map_err(|error| refusal(error, path))?;
+    if let Some(out) = args.out.as_ref().filter(|out| out.extension().is_some_and(|e| e == "emb")) {
+        return save(&model, out);
+    }
+    let mut targets: Vec<&str> = args.targets.iter().map(String::as_str).collect();
+    if targets.is_empty() {
+        targets.push(embarca_target::host());
+    }
+    let bytes = model.build(&targets).map_err(|error| refusal(error, path))?;
+    let out = args.out.clone().unwrap_or_else(|| path.with_extension("plan"));
+    atomic_write(&out, &bytes)?;
+
+    // What a plan needs is known here when one of its programs runs here.
+    let session =
+        Plan::from_bytes(&bytes, LoadOptions::default()).and_then(|plan| plan.session()).ok();
+    let arena = session.as_ref().map(|session| session.arena_bytes());
+    if args.json {
+        let json = Json::object([
+            ("plan", out.display().to_string().into()),
+            ("targets", Json::list(targets.iter().copied())),
+            ("plan_bytes", bytes.len().into()),
+            ("model_bytes", model.file_bytes().into()),
+            ("arena_bytes", arena.into()),
+        ]);
+        return show::print(&format!("{json}\n"));
+    }
+    let arena =
+        arena.map_or_else(String::new, |arena| format!(", arena {}", show::bytes(arena as u64)));
+    let plan = out.display();
+    show::print(&format!(
+        "{plan}: {} for {} (from a model of {}){arena}\n next: embarca run {plan} INPUT\n",
+        show::bytes(bytes.len() as u64),
+        targets.join(", "),
+        show::bytes(model.file_bytes()),
+    ))
+}

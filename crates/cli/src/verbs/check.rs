@@ -1,0 +1,126 @@
+//! `embarca check PLAN --for T`
+
+use embarca::{LoadError, LoadOptions, Plan, Target};
+use embarca_data::{DataLimits, read_file};
+
+use crate::args::Check;
+use crate::engine::is_plan;
+use crate::failure::{Failure, Result};
+use crate::json::Json;
+use crate::show;
+
+/// Says whether a plan runs on a target. The exit code is the answer.
+pub fn run(args: &Check) -> Result {
+    let path = args.plan.as_path();
+    let shown = path.display();
+    let id = args.target.as_deref().unwrap_or(embarca_target::host());
+    let Some(target) = embarca_target::find(id) else {
+        let failure = Failure::refused(format!("there is no target '{id}'"));
+        return Err(failure.next("embarca targets      lists them"));
+    };
+    if !is_plan(path)? {
+        let failure = Failure::refused(format!("{shown} is no plan"));
+        return Err(failure.next(format!("embarca build {shown} --for {id}      makes one")));
+    }
+    let bytes = read_file(path, &DataLimits { max_bytes: 1 << 34, ..DataLimits::default() })?;
+    let found = examine(&bytes, &target);
+    if args.json {
+        let json = Json::object([
+            ("plan", shown.to_string().into()),
+            ("target", id.into()),
+            ("runs", found.obstacles.is_empty().into()),
+            ("obstacles", Json::list(found.obstacles.iter().map(String::as_str))),
+            ("facts", Json::list(found.facts.iter().map(String::as_str))),
+        ]);
+        show::print(&format!("{json}\n"))?;
+    } else {
+        let verdict = if found.obstacles.is_empty() { "runs on" } else { "does not run on" };
+        let mut text = format!("{shown} {verdict} {id} ({})\n", target.name);
+        for line in found.obstacles.iter().chain(&found.facts) {
+            text += &format!("  {line}\n");
+        }
+        if let Some(next) = &found.next {
+            text += &format!(" next: {next}\n");
+        }
+        show::print(&text)?;
+    }
+    if found.obstacles.is_empty() { Ok(()) } else { Err(Failure::answered_no()) }
+}
+
+/// What stands in the way, what is known, and what to do.
+#[derive(Debug, Default)]
+struct Found {
+    obstacles: Vec<String>,
+    facts: Vec<String>,
+    next: Option<String>,
+}
+
+/// Whether programs of a family run on a target.
+fn runs(target: &Target, family: &str) -> bool {
+    family == "portable" || family == target.family
+}
+
+fn examine(bytes: &[u8], target: &Target) -> Found {
+    let mut found = Found::default();
+    let plan = match embarca::inspect_plan(bytes) {
+        Ok(plan) => plan,
+        Err(error) => {
+            found.obstacles.push(format!("the file cannot be used: {error}"));
+            found.next = Some("copy it again, or build it again with this version".into());
+            return found;
+        }
+    };
+    let Some(program) = plan.programs.iter().find(|program| runs(target, &program.family)) else {
+        let has: Vec<&str> = plan.programs.iter().map(|program| program.target.as_str()).collect();
+        found.obstacles.push(format!("it was built for {} only", has.join(", ")));
+        found.next = Some(format!("embarca build MODEL --for {},{}", has.join(","), target.id));
+        return found;
+    };
+    for (i, step) in program.steps.iter().enumerate() {
+        // The first opcodes are control flow and custom operators, which have no kernel.
+        if step.kernel.is_none() && FIRST_KERNEL <= step.opcode {
+            found.obstacles.push(format!(
+                "step {i} '{}' needs kernel {}, which this version does not have",
+                step.name, step.opcode
+            ));
+            found.next = Some("update Embarca, or build the plan again with this version".into());
+        }
+    }
+    if program.is_dynamic && !target.symbolic {
+        found.obstacles.push("dimensions are open, and the target needs all of them".into());
+        let next = format!("embarca build MODEL --shapes NAME:1x3x224x224 --for {}", target.id);
+        found.next = Some(next);
+    }
+    let size = bytes.len() as u64;
+    let memory = program.arena_bytes + program.state_bytes;
+    for (what, needs, has) in [("flash", size, target.flash), ("memory", memory, target.ram)] {
+        if let Some(has) = has.filter(|has| *has < needs) {
+            let (needs, has) = (show::bytes(needs), show::bytes(has));
+            found.obstacles.push(format!("{what}: needs {needs}, the target has {has}"));
+        }
+    }
+    found.facts.push(format!("program for {}, {} steps", program.target, program.steps.len()));
+    found.facts.push(format!(
+        "plan {}, arena {}, state {}",
+        show::bytes(size),
+        show::bytes(program.arena_bytes),
+        show::bytes(program.state_bytes)
+    ));
+    // On this machine, and for programs that run everywhere, the proof is to open it.
+    let host = embarca_target::find(embarca_target::host());
+    if host.is_some_and(|host| runs(&host, &program.family)) {
+        match Plan::from_bytes(bytes, LoadOptions::default()) {
+            Ok(_) => found.facts.push("opened and prepared on this machine".into()),
+            Err(error) => {
+                if matches!(error, LoadError::Weights) {
+                    found.next = Some("copy the plan again: its weights are damaged".into());
+                }
+                found.obstacles.push(error.to_string());
+            }
+        }
+    }
+    found
+}
+
+/// Opcodes below are control flow and custom steps.
+const FIRST_KERNEL: u16 = 16;

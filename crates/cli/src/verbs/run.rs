@@ -1,0 +1,123 @@
+//! `embarca run MODEL|PLAN INPUT...`
+
+use std::path::Path;
+
+use embarca_data::zip::Packing;
+use embarca_data::{Array, DataLimits, atomic_write, labels, npz, read_file};
+
+use crate::answer::{answer, label_note};
+use crate::args::{Prepare, Run};
+use crate::engine::Engine;
+use crate::failure::{Failure, Result};
+use crate::input::{self, Loaded, Sample};
+use crate::json::Json;
+use crate::show;
+
+/// Class names: those given, else those in the model.
+pub fn class_names(engine: &Engine, prepare: &Prepare) -> Result<Vec<String>> {
+    match &prepare.labels {
+        None => Ok(engine.task().labels.clone()),
+        Some(path) => {
+            let limits = DataLimits::default();
+            let read = read_file(path, &limits).and_then(|bytes| labels::read(&bytes, &limits));
+            Ok(read.map_err(|error| error.in_file(path))?)
+        }
+    }
+}
+
+/// As many threads as the machine has cores, unless the user says otherwise.
+pub fn threads(given: Option<usize>) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    given.unwrap_or_else(cores).clamp(1, 256)
+}
+
+/// Runs a model on each input and prints what it says.
+pub fn run(args: &Run) -> Result {
+    let mut engine = Engine::open(&args.model, &args.open, threads(args.threads))?;
+    if let Some(path) = &args.tensors {
+        let limits = DataLimits::default();
+        let read = read_file(path, &limits).and_then(|bytes| npz::read(&bytes, &limits));
+        let arrays = read.map_err(|error| error.in_file(path))?;
+        let arrays = input::tensors(engine.inputs(), arrays, args.positional)?;
+        let name = path.display().to_string();
+        return finish(args, &mut engine, vec![Sample { name, arrays }]);
+    }
+    let mut samples = Vec::new();
+    let mut notes: Vec<String> = Vec::new();
+    for path in &args.inputs {
+        let loaded: Loaded = input::load(path, engine.inputs(), engine.task(), &args.prepare)?;
+        samples.extend(loaded.samples);
+        for note in loaded.notes {
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+    }
+    for note in &notes {
+        show::note(note);
+    }
+    finish(args, &mut engine, samples)
+}
+
+fn finish(args: &Run, engine: &mut Engine, samples: Vec<Sample>) -> Result {
+    if let (Some(out), [_, _, ..]) = (&args.out, samples.as_slice()) {
+        let what = format!("{}: --out takes the tensors of one input", out.display());
+        return Err(Failure::usage(what));
+    }
+    let labels = class_names(engine, &args.prepare)?;
+    let caps = show::caps();
+    let many = 1 < samples.len();
+    let mut json = Vec::new();
+    for sample in &samples {
+        let outputs = engine.run(&sample.arrays)?;
+        if let Some(out) = &args.out {
+            write(out, engine, &outputs, args.positional)?;
+        }
+        let mut text = if many { format!("{}\n", sample.name) } else { String::new() };
+        let mut answers = Vec::new();
+        for (i, (array, port)) in outputs.iter().zip(engine.outputs()).enumerate() {
+            // Labels name the classes of the first output.
+            let labels = if i == 0 { labels.as_slice() } else { &[] };
+            let said = answer(array, port, labels)?;
+            if args.json {
+                answers.push(said.json(port, array, args.top));
+                continue;
+            }
+            if let Some(note) = label_note(array, labels) {
+                show::note(&note);
+            }
+            if let crate::answer::Answer::Classes { note: Some(note), .. } = &said {
+                show::note(note);
+            }
+            text += &said.text(port, array, args.top, &caps);
+        }
+        if args.json {
+            let name = sample.name.as_str().into();
+            json.push(Json::object([("input", name), ("outputs", Json::List(answers))]));
+        } else if args.out.is_none() {
+            show::print(&text)?;
+        }
+    }
+    if args.json {
+        return show::print(&format!("{}\n", Json::List(json)));
+    }
+    match &args.out {
+        Some(out) => show::print(&format!("{}\n", out.display())),
+        None => Ok(()),
+    }
+}
+
+/// Writes outputs under the model's names, or `out0`, `out1`, ... where those are wanted, missing or
+/// not unique.
+fn write(out: &Path, engine: &Engine, outputs: &[Array], positional: bool) -> Result {
+    let names: Vec<&str> = engine.outputs().iter().map(|port| port.name.as_str()).collect();
+    let clear = |i: usize, name: &str| !name.is_empty() && !names[..i].contains(&name);
+    let unique = names.iter().enumerate().all(|(i, name)| clear(i, name));
+    let named = outputs.iter().enumerate().map(|(i, array)| match names.get(i) {
+        Some(name) if unique && !positional => array.clone().named(*name),
+        _ => array.clone().named(format!("out{i}")),
+    });
+    let arrays: Vec<Array> = named.collect();
+    atomic_write(out, &npz::write(&arrays, Packing::Stored)?)?;
+    Ok(())
+}
