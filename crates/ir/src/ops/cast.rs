@@ -19,11 +19,8 @@ pub fn to(b: &mut Builder<'_>, value: ValueId, dtype: DType) -> Result<ValueId, 
 
 impl OpDef for Cast {
     const NAME: &'static str = "cast";
-    const SPELLINGS: &'static [Spelling] = &[
-        Spelling::onnx("Cast", 6),
-        Spelling::onnx("CastLike", 15),
-        Spelling::tflite("CAST"),
-    ];
+    const SPELLINGS: &'static [Spelling] =
+        &[Spelling::onnx("Cast", 6), Spelling::onnx("CastLike", 15), Spelling::tflite("CAST")];
 
     fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
         let x = node.input(0)?;
@@ -56,16 +53,18 @@ impl OpDef for Cast {
     }
 
     fn known(&self, inputs: Operands<'_, '_>) -> Vec<Option<Vec<Dim>>> {
-        let Some(x) = inputs.optional(0).and_then(|x| x.known) else { return Vec::new() };
+        // 0.5 is true, but rounds to 0.
+        let whole = inputs.optional(0).is_some_and(|x| x.known.is_some());
+        let Some(known) = inputs.optional(0).and_then(integers) else { return Vec::new() };
         let cast = |dim: &Dim| match (self.to, dim.known()) {
             (DType::I64, _) => Some(dim.clone()),
             (DType::I32, Some(value)) => Some(Dim::Known((value as i32).into())),
             // Dimensions fit.
             (DType::I32, None) => Some(dim.clone()),
-            (DType::Bool, Some(value)) => Some(Dim::Known((value != 0).into())),
+            (DType::Bool, Some(value)) if whole => Some(Dim::Known((value != 0).into())),
             _ => None,
         };
-        vec![x.iter().map(cast).collect()]
+        vec![known.iter().map(cast).collect()]
     }
 
     fn sink(&self, perm: &[usize]) -> Option<(Op, Vec<usize>)> {
@@ -75,4 +74,15 @@ impl OpDef for Cast {
     fn lower(&self, _: &Io<'_>) -> Result<Lowered, LowerError> {
         Ok(Lowered::plain(&kernel::ANY, &NO_PARAMS, 1))
     }
+}
+
+/// The elements that are known, real ones of constants rounded toward zero. `None` where that has
+/// no meaning as dimensions: then the kernel computes it.
+fn integers(x: Operand<'_>) -> Option<Vec<Dim>> {
+    if let Some(known) = x.known {
+        return Some(known.to_vec());
+    }
+    let whole = |value: f64| (value.abs() < 2e9).then_some(Dim::Known(value as i64));
+    let data = x.data.filter(|data| data.len() <= crate::builder::MAX_KNOWN)?;
+    data.to_f64()?.into_iter().map(whole).collect()
 }

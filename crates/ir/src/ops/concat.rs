@@ -2,6 +2,7 @@
 
 use embarca_kernels::concat as kernel;
 
+use super::moves;
 use super::prelude::*;
 
 crate::payload! {
@@ -95,13 +96,22 @@ impl OpDef for Concat {
     }
 
     fn known(&self, inputs: Operands<'_, '_>) -> Vec<Option<Vec<Dim>>> {
-        let mut all = Vec::new();
-        for index in 0..inputs.len() {
-            let Some(x) = inputs.optional(index) else { return Vec::new() };
-            let (Some(known), 1) = (x.known, x.ty.rank()) else { return Vec::new() };
-            all.extend_from_slice(known);
-        }
-        vec![Some(all)]
+        let Ok(types) = self.infer(inputs) else { return Vec::new() };
+        let element = |index: &[usize]| {
+            let mut index = index.to_vec();
+            for i in 0..inputs.len() {
+                let x = inputs.optional(i)?;
+                let (known, dims) = (x.known?, x.ty.known_dims()?);
+                let (at, dim) = (index.get_mut(self.axis)?, dims.get(self.axis)?);
+                if *at < *dim {
+                    let place = index.iter().zip(&dims).fold(0, |place, (i, dim)| place * dim + i);
+                    return known.get(place).cloned();
+                }
+                *at -= dim;
+            }
+            None
+        };
+        vec![types.first().and_then(|ty| moves::each_index(&ty.dims, element))]
     }
 
     fn sink(&self, perm: &[usize]) -> Option<(Op, Vec<usize>)> {

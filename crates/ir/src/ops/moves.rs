@@ -202,6 +202,81 @@ pub fn dtype_attr(node: &NodeView<'_>, name: &str, default: DType) -> Result<DTy
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::GraphId;
+    use crate::model::Model;
+    use crate::ops::{Cast, Concat, Expand, Gather, Mul, ShapeOf, Slice, Split};
+
+    fn graph(model: &mut Model) -> Builder<'_> {
+        Builder::new(model, GraphId(0))
+    }
+
+    #[test]
+    fn sizes_survive_a_chain_of_moves() {
+        // As PyTorch exports x.view(n, 2 * c, -1): Shape, Gather, Mul, Concat, Reshape.
+        let mut model = Model::new("main");
+        let (n, w) = (model.symbol("n"), model.symbol("w"));
+        let (n, w) = (Dim::symbol(n), Dim::symbol(w));
+        let mut b = graph(&mut model);
+        let x = b.input("x", TensorType::new(DType::F32, [n.clone(), w.clone(), Dim::Known(6)]));
+        let shape = b.op(ShapeOf { start: 0, end: 3, to: DType::I64 }, &[x]).unwrap();
+        let dims: Vec<ValueId> = [0, 1, -1]
+            .into_iter()
+            .map(|at| {
+                let at = b.constant(Const::from_i64(&[1], &[at]), None);
+                b.op(Gather { axis: 0, batch_dims: 0 }, &[shape, at]).unwrap()
+            })
+            .collect();
+        assert_eq!(b.const_of(dims[2]), Some(&Const::from_i64(&[1], &[6])));
+        let two = b.i64s(&[2]);
+        let wide = b.op(Mul {}, &[dims[1], two]).unwrap();
+        let half = b.i64s(&[3]);
+        let target = b.op(Concat { axis: 0 }, &[dims[0], wide, half]).unwrap();
+        let double = w.mul(&Dim::Known(2));
+        let expected = [n, double, Dim::Known(3)];
+        assert_eq!(b.dims(target, "the target").unwrap(), expected);
+        assert_eq!(b.reshape(x, expected.to_vec()).map(|y| b.rank(y)), Ok(3));
+    }
+
+    #[test]
+    fn padding_as_pytorch_writes_it_is_known() {
+        // [128, 129, 0, 0] in pairs from the last axis on, as begins and ends from the first on.
+        let mut model = Model::new("main");
+        let mut b = graph(&mut model);
+        let pads = b.i64s(&[128, 129, 0, 0]);
+        let pairs = b.reshape(pads, vec![Dim::Known(2), Dim::Known(2)]).unwrap();
+        let flip = Slice { starts: vec![-1, 0], steps: vec![-1, 1], dims: vec![Dim::Known(2); 2] };
+        let flipped = b.op(flip, &[pairs]).unwrap();
+        let sides = b.transpose(flipped, &[1, 0]).unwrap();
+        let flat = b.reshape(sides, vec![Dim::Known(4)]).unwrap();
+        assert_eq!(b.ints(flat, "the padding").unwrap(), [0, 128, 0, 129]);
+    }
+
+    #[test]
+    fn what_moves_integers_knows_them() {
+        let mut model = Model::new("main");
+        let mut b = graph(&mut model);
+        let x = b.constant(Const::from_i64(&[2, 3], &[1, 2, 3, 4, 5, 6]), None);
+        let k = |dims: &[i64]| dims.iter().map(|&dim| Dim::Known(dim)).collect::<Vec<_>>();
+        let parts = Split { axis: 1, sizes: k(&[1, 2]) };
+        let parts = b.node(parts, &[Some(x)]).unwrap();
+        let joined = b.op(Concat { axis: 1 }, &[parts[1], parts[0]]).unwrap();
+        let rows = b.i64s(&[-1, 0]);
+        let gathered = b.op(Gather { axis: 0, batch_dims: 0 }, &[x, rows]).unwrap();
+        let wide = b.op(Expand { dims: k(&[2, 2, 3]) }, &[x]).unwrap();
+        let real = b.f32s(&[3], &[2.9, -2.9, 0.5]);
+        let whole = b.op(Cast { to: DType::I32 }, &[real]).unwrap();
+        let truth = b.op(Cast { to: DType::Bool }, &[real]).unwrap();
+        let cases: [(ValueId, &[i64]); 4] = [
+            (joined, &[2, 3, 1, 5, 6, 4]),
+            (gathered, &[4, 5, 6, 1, 2, 3]),
+            (wide, &[1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6]),
+            (whole, &[2, -2, 0]),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(b.ints(value, "it").unwrap(), expected);
+        }
+        assert!(b.ints(truth, "it").is_err(), "0.5 is true, but rounds to 0");
+    }
 
     #[test]
     fn axes_are_renumbered_below_a_transpose() {

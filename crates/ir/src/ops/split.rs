@@ -103,18 +103,21 @@ impl OpDef for Split {
     }
 
     fn known(&self, inputs: Operands<'_, '_>) -> Vec<Option<Vec<Dim>>> {
-        let Some(x) = inputs.optional(0) else { return Vec::new() };
-        let (Some(mut rest), 1) = (x.known, x.ty.rank()) else { return Vec::new() };
-        let mut parts = Vec::with_capacity(self.sizes.len());
-        for size in &self.sizes {
-            let len = size.known().and_then(|size| usize::try_from(size).ok());
-            let Some((part, after)) = len.and_then(|len| rest.split_at_checked(len)) else {
-                return Vec::new();
+        let Ok(types) = self.infer(inputs) else { return Vec::new() };
+        let mut before = Some(0usize);
+        let mut contents = Vec::with_capacity(types.len());
+        for (ty, size) in types.iter().zip(&self.sizes) {
+            let from = |index: &[usize]| {
+                let mut index = index.to_vec();
+                let at = index.get_mut(self.axis)?;
+                *at = at.checked_add(before?)?;
+                Some(index)
             };
-            parts.push(Some(part.to_vec()));
-            rest = after;
+            contents.push(moves::picked(inputs.optional(0), &ty.dims, from));
+            let size = size.known().and_then(|size| usize::try_from(size).ok());
+            before = before.zip(size).and_then(|(before, size)| before.checked_add(size));
         }
-        parts
+        contents
     }
 
     fn sink(&self, perm: &[usize]) -> Option<(Op, Vec<usize>)> {

@@ -2,6 +2,7 @@
 
 use embarca_kernels::transpose as kernel;
 
+use super::moves;
 use super::prelude::*;
 
 crate::payload! {
@@ -55,6 +56,12 @@ impl OpDef for Transpose {
             quant.axis = quant.axis.and_then(|axis| self.perm.iter().position(|&at| at == axis));
         }
         Ok(vec![ty])
+    }
+
+    fn known(&self, inputs: Operands<'_, '_>) -> Vec<Option<Vec<Dim>>> {
+        let Ok(types) = self.infer(inputs) else { return Vec::new() };
+        let from = |index: &[usize]| moves::permuted(index, &self.perm);
+        vec![types.first().and_then(|ty| moves::picked(inputs.optional(0), &ty.dims, from))]
     }
 
     fn lower(&self, _: &Io<'_>) -> Result<Lowered, LowerError> {
