@@ -1,0 +1,47 @@
+//! Random graphs give the same results unoptimized, optimized and as plans on threads.
+//!
+//! `EMBARCA_SEEDS=from..to` runs other seeds than the fast ones.
+
+use embarca_ir::text;
+use embarca_testkit::differential::check;
+use embarca_testkit::random::case;
+
+/// Seeds of the fast tier, for each kind of graph.
+const FAST: std::ops::Range<u64> = 0..200;
+
+/// Operators drawn for a graph.
+const NODES: usize = 12;
+
+fn seeds() -> std::ops::Range<u64> {
+    let Ok(text) = std::env::var("EMBARCA_SEEDS") else { return FAST };
+    let (from, to) = text.split_once("..").expect("EMBARCA_SEEDS is from..to");
+    from.parse().expect("a number")..to.parse().expect("a number")
+}
+
+fn all_agree(quantized: bool) {
+    let mut failures = 0;
+    for seed in seeds() {
+        let Err(error) = check(&case(seed, NODES, quantized)) else { continue };
+        // Fewer nodes of the same seed are the beginning of the same graph.
+        let small = (1..=NODES).map(|nodes| case(seed, nodes, quantized));
+        let (case, error) = small
+            .filter_map(|case| Some((check(&case).err()?, case)))
+            .map(|(error, case)| (case, error))
+            .next()
+            .unwrap_or_else(|| (case(seed, NODES, quantized), error));
+        println!("seed {seed}: {error}\n{}", text::dump(&case.model));
+        failures += 1;
+        assert!(failures < 5, "several seeds fail");
+    }
+    assert_eq!(failures, 0);
+}
+
+#[test]
+fn float_graphs_agree() {
+    all_agree(false);
+}
+
+#[test]
+fn quantized_graphs_agree() {
+    all_agree(true);
+}
