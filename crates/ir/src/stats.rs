@@ -13,11 +13,12 @@ pub struct NodeStats {
     /// Multiply-accumulates of convolutions and matrix products; 0 for other operators, `None`
     /// where a size is not known.
     pub macs: Option<u64>,
-    /// Elements of its constant inputs.
+    /// Elements of its inputs that are constants or computed from constants alone.
     pub parameters: u64,
-    /// Bytes of its constant inputs.
+    /// Bytes of the same.
     pub parameter_bytes: u64,
-    /// Bytes of its outputs; `None` where a size is not known.
+    /// Bytes of its outputs, unless they are computed from constants alone; `None` where a size is
+    /// not known.
     pub activation_bytes: Option<u64>,
 }
 
@@ -32,7 +33,8 @@ pub struct Stats {
     pub parameters: u64,
     /// Bytes of the same.
     pub parameter_bytes: u64,
-    /// Bytes of all inputs, states and results; `None` where a size is not known.
+    /// Bytes of all inputs, states and results, except what is computed from constants alone; `None`
+    /// where a size is not known.
     pub activation_bytes: Option<u64>,
     /// The most bytes that are needed at one time when every tensor has a place of its own from the
     /// node that writes it to the last that reads it. A memory plan may need less, because it lets
@@ -52,8 +54,8 @@ pub fn graph_stats(
     graph: &Graph,
     symbols: &dyn Fn(SymbolId) -> Option<i64>,
 ) -> Stats {
-    let sizes = Sizes { graph, symbols };
-    let nodes: Vec<NodeStats> = graph.nodes.iter().map(|node| sizes.node(model, node)).collect();
+    let sizes = Sizes { graph, symbols, fixed: fixed_values(graph) };
+    let nodes: Vec<NodeStats> = graph.nodes.iter().map(|node| sizes.node(node)).collect();
     let inputs = graph.nodes.iter().flat_map(|node| node.inputs.iter().flatten());
     let constant = |id: &ValueId| match graph.value(*id).def {
         Def::Const(data) => Some(data),
@@ -62,7 +64,7 @@ pub fn graph_stats(
     let consts: BTreeSet<_> = inputs.filter_map(constant).collect();
     let consts: Vec<_> = consts.into_iter().map(|id| model.constant(id)).collect();
     let written = (0..graph.values.len()).map(ValueId::new);
-    let written = written.filter(|id| !matches!(graph.value(*id).def, Def::Const(_)));
+    let written = written.filter(|id| !sizes.fixed[id.index()]);
     Stats {
         macs: total(nodes.iter().map(|node| node.macs)),
         parameters: consts.iter().map(|data| data.len() as u64).fold(0, u64::saturating_add),
@@ -77,9 +79,30 @@ fn total(items: impl Iterator<Item = Option<u64>>) -> Option<u64> {
     items.into_iter().try_fold(0u64, |sum, item| Some(sum.saturating_add(item?)))
 }
 
+/// Which values are constants or computed from constants alone, and so the same in every run. For
+/// an unsound graph, too.
+pub(crate) fn fixed_values(graph: &Graph) -> Vec<bool> {
+    let mut fixed: Vec<bool> =
+        graph.values.iter().map(|value| matches!(value.def, Def::Const(_))).collect();
+    for node in &graph.nodes {
+        let is_fixed = |id: &ValueId| fixed.get(id.index()) == Some(&true);
+        // Control flow may read state inside the graphs that it calls.
+        let calls = node.op.attrs().iter().any(|(_, attr)| matches!(attr, Attr::Graph(_)));
+        if !calls && node.inputs.iter().flatten().all(is_fixed) {
+            for id in &node.outputs {
+                if let Some(fixed) = fixed.get_mut(id.index()) {
+                    *fixed = true;
+                }
+            }
+        }
+    }
+    fixed
+}
+
 struct Sizes<'a> {
     graph: &'a Graph,
     symbols: &'a dyn Fn(SymbolId) -> Option<i64>,
+    fixed: Vec<bool>,
 }
 
 impl Sizes<'_> {
@@ -92,15 +115,17 @@ impl Sizes<'_> {
         Some(product(&self.dims(ty)?).saturating_mul(ty.dtype.size() as u64))
     }
 
-    fn node(&self, model: &Model, node: &Node) -> NodeStats {
+    fn node(&self, node: &Node) -> NodeStats {
+        if node.outputs.iter().all(|id| self.fixed[id.index()]) {
+            return NodeStats { macs: Some(0), activation_bytes: Some(0), ..NodeStats::default() };
+        }
         let mut stats = NodeStats { macs: self.macs(node), ..NodeStats::default() };
-        for id in node.inputs.iter().flatten() {
-            if let Def::Const(data) = self.graph.value(*id).def {
-                let data = model.constant(data);
-                stats.parameters = stats.parameters.saturating_add(data.len() as u64);
-                stats.parameter_bytes =
-                    stats.parameter_bytes.saturating_add(data.data.len() as u64);
-            }
+        for id in node.inputs.iter().flatten().filter(|id| self.fixed[id.index()]) {
+            let ty = self.graph.ty(*id);
+            let elements = self.dims(ty).map_or(0, |dims| product(&dims));
+            stats.parameters = stats.parameters.saturating_add(elements);
+            let bytes = elements.saturating_mul(ty.dtype.size() as u64);
+            stats.parameter_bytes = stats.parameter_bytes.saturating_add(bytes);
         }
         let outputs = node.outputs.iter().map(|id| self.bytes(self.graph.ty(*id)));
         stats.activation_bytes = total(outputs);
@@ -165,7 +190,7 @@ impl Sizes<'_> {
         }
         let mut peak = live;
         for (index, node) in graph.nodes.iter().enumerate() {
-            for id in &node.outputs {
+            for id in node.outputs.iter().filter(|id| !self.fixed[id.index()]) {
                 let bytes = self.bytes(graph.ty(*id))?;
                 live = live.saturating_add(bytes);
                 freed[last[id.index()]] = freed[last[id.index()]].saturating_add(bytes);
@@ -198,7 +223,8 @@ mod tests {
               %1 = const #0 f32[16,3,3,3] @0
               %2 = const #1 f32[1,3,3,16] @1
               %3 = const #2 f32[10,16] @2
-              %4 = conv2d(%0, %1) {strides=[2, 2], dilations=[1, 1], pads=[1, 1, 1, 1], groups=1,
+              %8 = clip(%1) {min=-1.0, max=1.0}
+              %4 = conv2d(%0, %8) {strides=[2, 2], dilations=[1, 1], pads=[1, 1, 1, 1], groups=1,
                 was_u8=false} -> f32[n,4,4,16]
               %5 = depthwise_conv2d(%4, %2) {strides=[1, 1], dilations=[1, 1],
                 pads=[1, 1, 1, 1], was_u8=false} -> f32[n,4,4,16]
@@ -210,12 +236,14 @@ mod tests {
         crate::verify(&model).unwrap();
         let stats = stats(&model);
         let macs: Vec<_> = stats.nodes.iter().filter_map(|node| node.macs).collect();
-        assert_eq!(macs, [2 * 16 * 16 * 27, 2 * 16 * 16 * 9, 0, 2 * 16 * 10 * 16]);
+        assert_eq!(macs, [0, 2 * 16 * 16 * 27, 2 * 16 * 16 * 9, 0, 2 * 16 * 10 * 16]);
         assert_eq!(stats.macs, Some(macs.iter().sum()));
         assert_eq!(stats.parameters, 16 * 27 + 9 * 16 + 160);
         assert_eq!(stats.parameter_bytes, 4 * stats.parameters);
-        assert_eq!(stats.nodes[1].parameters, 144);
-        assert_eq!(stats.nodes[1].activation_bytes, Some(2 * 256 * 4));
+        assert_eq!(stats.nodes[0].activation_bytes, Some(0));
+        assert_eq!(stats.nodes[1].parameters, 16 * 27);
+        assert_eq!(stats.nodes[2].parameters, 144);
+        assert_eq!(stats.nodes[2].activation_bytes, Some(2 * 256 * 4));
         let [input, large, last] = [2 * 192 * 4, 2 * 256 * 4, 2 * 160 * 4];
         assert_eq!(stats.activation_bytes, Some(input + 3 * large + last));
         assert_eq!(stats.peak_bytes, Some(2 * large));

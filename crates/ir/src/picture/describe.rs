@@ -5,7 +5,7 @@ use crate::ids::ValueId;
 use crate::model::{Def, Graph, Model, Node};
 use crate::stats::{NodeStats, Stats};
 use crate::text;
-use crate::types::TensorType;
+use crate::types::{Const, TensorType};
 
 /// Kinds of operators, by colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -133,6 +133,8 @@ pub(super) struct Describer<'m> {
     pub model: &'m Model,
     pub graph: &'m Graph,
     pub stats: &'m Stats,
+    /// Values that are constants or computed from constants alone.
+    pub fixed: &'m [bool],
 }
 
 impl Describer<'_> {
@@ -189,9 +191,7 @@ impl Describer<'_> {
 
     /// The types of the outputs; none where the only one is of the input's type.
     fn result_types(&self, node: &Node) -> Vec<String> {
-        let data = |id: &&ValueId| {
-            !matches!(self.graph.values.get(id.index()).map(|v| v.def), Some(Def::Const(_)))
-        };
+        let data = |id: &&ValueId| !self.is_fixed(**id);
         let inputs: Vec<&ValueId> = node.inputs.iter().flatten().filter(data).collect();
         let ty = |id: &ValueId| self.graph.values.get(id.index()).map(|value| &value.ty);
         let learned = Family::of(node.op.name()) == Family::Product;
@@ -206,21 +206,23 @@ impl Describer<'_> {
         node.outputs.iter().filter_map(ty).map(|ty| self.short_type(ty)).collect()
     }
 
+    fn is_fixed(&self, id: ValueId) -> bool {
+        self.fixed.get(id.index()) == Some(&true)
+    }
+
     /// `w 64×3×3×3 + 64, 1.7k`
     fn weights(&self, node: &Node, costs: NodeStats, learned: bool) -> String {
         let mut parts = Vec::new();
-        for id in node.inputs.iter().flatten() {
-            let Some(Def::Const(data)) = self.graph.values.get(id.index()).map(|v| v.def) else {
-                continue;
+        for id in node.inputs.iter().flatten().filter(|id| self.is_fixed(**id)) {
+            let Some(value) = self.graph.values.get(id.index()) else { continue };
+            let data = match value.def {
+                Def::Const(data) => self.model.consts.get(data.index()),
+                _ => None,
             };
-            let Some(data) = self.model.consts.get(data.index()) else { continue };
-            let single = if data.len() == 1 { data.to_f64() } else { None };
+            let single = data.filter(|data| data.len() == 1).and_then(Const::to_f64);
             match single.as_deref() {
                 Some([value]) => parts.push(format!("{}", *value as f32)),
-                _ => {
-                    let dims: Vec<String> = data.dims.iter().map(usize::to_string).collect();
-                    parts.push(dims.join("×"));
-                }
+                _ => parts.push(self.dims(&value.ty)),
             }
         }
         match (parts.len(), costs.parameters) {
@@ -328,13 +330,16 @@ impl Describer<'_> {
     }
 
     fn short_type(&self, ty: &TensorType) -> String {
+        format!("{} {}", ty.dtype, self.dims(ty))
+    }
+
+    fn dims(&self, ty: &TensorType) -> String {
+        if ty.dims.is_empty() {
+            return "scalar".to_owned();
+        }
         let dims: Vec<String> =
             ty.dims.iter().map(|dim| text::dim(dim, &self.model.symbols)).collect();
-        format!(
-            "{} {}",
-            ty.dtype,
-            if dims.is_empty() { "scalar".to_owned() } else { dims.join("×") }
-        )
+        dims.join("×")
     }
 }
 

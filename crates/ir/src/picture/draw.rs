@@ -8,8 +8,9 @@ use super::describe::{Card, Describer, Family, Style};
 use super::layout::{Layout, Net, Size, layout};
 use super::place;
 use crate::ids::ValueId;
-use crate::model::{Def, Graph, Model};
-use crate::stats::{Stats, graph_stats};
+use crate::model::{Graph, Model, Node};
+use crate::stats::{Stats, fixed_values, graph_stats};
+use crate::verify::verify;
 
 /// Widths in pixels. Characters are estimated wide, so that texts stay within their boxes in any
 /// common typeface.
@@ -32,8 +33,11 @@ pub fn svg(model: &Model, options: &PictureOptions) -> String {
     )
 }
 
-/// The costs at the preferred sizes.
+/// The costs at the preferred sizes; none of an unsound model, which is drawn all the same.
 pub(super) fn preferred_stats(model: &Model, graph: &Graph) -> Stats {
+    if verify(model).is_err() {
+        return Stats::default();
+    }
     graph_stats(model, graph, &|id| Some(i64::from(model.symbols.get(id.index())?.preferred)))
 }
 
@@ -91,7 +95,8 @@ impl Scene {
     /// Inputs and states, nodes, outputs and next states. A net only runs to boxes that come later,
     /// so that an unsound graph can still be drawn.
     fn new(model: &Model, graph: &Graph, stats: &Stats) -> Self {
-        let describer = Describer { model, graph, stats };
+        let fixed = fixed_values(graph);
+        let describer = Describer { model, graph, stats, fixed: &fixed };
         let mut cards = Vec::new();
         // Box and output number that write each value.
         let mut written: Vec<Option<(usize, usize)>> = vec![None; graph.values.len()];
@@ -109,11 +114,15 @@ impl Scene {
             write(state.value, (cards.len(), 0));
             cards.push(describer.port("state", &state.name, state.value));
         }
-        let first_node = cards.len();
-        for (index, node) in graph.nodes.iter().enumerate() {
+        // What is computed from constants alone belongs to the weights of its readers.
+        let is_fixed = |id: &ValueId| fixed.get(id.index()) == Some(&true);
+        let drawn = |node: &&Node| node.outputs.is_empty() || !node.outputs.iter().all(is_fixed);
+        let mut readers = Vec::new();
+        for (index, node) in graph.nodes.iter().enumerate().filter(|(_, node)| drawn(node)) {
             for (output, id) in node.outputs.iter().enumerate() {
                 write(*id, (cards.len(), output));
             }
+            readers.push((cards.len(), node));
             cards.push(describer.node(index, node));
         }
         let first_end = cards.len();
@@ -122,10 +131,7 @@ impl Scene {
         let ends: Vec<_> = outputs.chain(nexts).collect();
         for (what, name, id) in &ends {
             // A constant result has no line: its box says so.
-            let what = match graph.values.get(id.index()).map(|value| value.def) {
-                Some(Def::Const(_)) => format!("constant {what}"),
-                _ => (*what).to_owned(),
-            };
+            let what = if is_fixed(id) { format!("constant {what}") } else { (*what).to_owned() };
             cards.push(describer.port(&what, name, *id));
         }
         let mut targets: BTreeMap<ValueId, Vec<usize>> = BTreeMap::new();
@@ -137,8 +143,8 @@ impl Scene {
                 readers.push(reader);
             }
         };
-        for (index, node) in graph.nodes.iter().enumerate() {
-            node.inputs.iter().flatten().for_each(|id| read(*id, first_node + index));
+        for (reader, node) in readers {
+            node.inputs.iter().flatten().for_each(|id| read(*id, reader));
         }
         for (index, (_, _, id)) in ends.iter().enumerate() {
             read(*id, first_end + index);
