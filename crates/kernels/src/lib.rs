@@ -10,6 +10,7 @@ extern crate std;
 pub mod call;
 pub mod fast;
 pub mod hybrid;
+pub mod packing;
 pub mod spatial;
 pub mod tail;
 #[cfg(test)]

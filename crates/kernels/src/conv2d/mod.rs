@@ -6,6 +6,8 @@
 //! (optional); the other types add an input each. Output `[N, OH, OW, O]`, split into its rows.
 
 pub mod f32;
+pub mod fast;
+pub mod fast_i8;
 pub mod hybrid;
 pub mod i8;
 

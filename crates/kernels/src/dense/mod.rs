@@ -6,6 +6,7 @@
 //! into its elements.
 
 pub mod f32;
+pub mod fast;
 pub mod hybrid;
 pub mod i8;
 
