@@ -207,24 +207,35 @@ impl GraphImporter<'_, '_> {
         };
         let mut resolved = Vec::with_capacity(dims.len());
         for (axis, dim) in dims.iter().enumerate() {
+            let preferred = preferred_size(dims.len(), axis);
             resolved.push(match dim {
                 ForeignDim::Known(dim) => Dim::Known(i64::try_from(*dim).unwrap_or(i64::MAX)),
-                ForeignDim::Named(name) => Dim::symbol(self.symbol(name)),
-                ForeignDim::Unknown => Dim::symbol(self.symbol(&format!("{}_{axis}", tensor.name))),
+                ForeignDim::Named(name) => Dim::symbol(self.symbol(name, preferred)),
+                ForeignDim::Unknown => {
+                    Dim::symbol(self.symbol(&format!("{}_{axis}", tensor.name), preferred))
+                }
             });
         }
         let quant = quant(tensor.quant.as_ref(), resolved.len());
         Ok(TensorType::new(dtype, resolved).with_quant(quant))
     }
 
-    /// A symbol whose name the text form can write without quotes.
-    fn symbol(&mut self, name: &str) -> SymbolId {
+    /// A symbol whose name the text form can write without quotes. Its first use decides which size
+    /// it is planned for.
+    fn symbol(&mut self, name: &str, preferred: u32) -> SymbolId {
         let mut clean: String =
             name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
         if !clean.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
             clean.insert(0, '_');
         }
-        self.b.model.symbol(&clean)
+        let known = self.b.model.symbols.len();
+        let id = self.b.model.symbol(&clean);
+        if let Some(symbol) = self.b.model.symbols.get_mut(id.index())
+            && id.index() == known
+        {
+            symbol.preferred = preferred;
+        }
+        id
     }
 
     /// The `i8` twin of a quantized `u8` type of a TFLite model.
@@ -450,6 +461,16 @@ impl GraphImporter<'_, '_> {
             Ok(None) => {}
             Err(error) => self.refuse(format!("output '{name}'"), "", error),
         }
+    }
+}
+
+/// The size that an open axis is planned for: one sample, a picture of 224x224 (a multiple of 32, as
+/// pyramids of five halvings need), a sequence of 128.
+fn preferred_size(rank: usize, axis: usize) -> u32 {
+    match (rank, axis) {
+        (_, 0) => 1,
+        (4.., _) => 224,
+        _ => 128,
     }
 }
 
