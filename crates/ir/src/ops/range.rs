@@ -3,6 +3,7 @@
 use embarca_kernels::range as kernel;
 
 use super::prelude::*;
+use crate::model::Node;
 
 crate::payload! {
     /// Inputs: start, limit, delta.
@@ -19,32 +20,14 @@ impl OpDef for Range {
 
     fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
         let inputs = [node.input(0)?, node.input(1)?, node.input(2)?];
-        let len = if b.ty(inputs[0]).dtype == DType::F32 {
-            let mut numbers = [0.0; 3];
-            for (number, input) in numbers.iter_mut().zip(inputs) {
-                *number = *b.floats(input, "the range")?.first().unwrap_or(&0.0);
-            }
-            let [start, limit, delta] = numbers.map(f64::from);
-            Dim::Known(((limit - start) / delta).ceil().clamp(0.0, 1e9) as i64)
-        } else {
-            let mut numbers = Vec::with_capacity(3);
-            for input in inputs {
-                let first = b.dims(input, "the range")?.first().cloned();
-                numbers.push(first.ok_or_else(|| ImportError::malformed("the range is empty"))?);
-            }
-            let way = numbers[1].sub(&numbers[0]);
-            let delta = &numbers[2];
-            let len = match delta.known() {
-                Some(0) => return Err(ImportError::malformed("the step is 0")),
-                Some(..0) => Dim::Known(0).sub(&way).ceil_div(&Dim::Known(0).sub(delta)),
-                _ => way.ceil_div(delta),
-            };
-            // A limit that is a dimension is not below a start of 0.
-            if numbers[0] == Dim::Known(0) && numbers[1].as_symbol().is_some() {
-                len
-            } else {
-                len.larger(&Dim::Known(0))
-            }
+        let mut numbers = Vec::with_capacity(3);
+        for input in inputs {
+            numbers.push(whole(b, input));
+        }
+        let whole: Option<Vec<Dim>> = numbers.into_iter().collect();
+        let len = match whole.as_deref() {
+            Some([start, limit, delta]) => whole_len(start, limit, delta)?,
+            _ => real_len(b, &inputs)?,
         };
         one(b.op(Self { len }, &inputs)?)
     }
@@ -77,4 +60,49 @@ impl OpDef for Range {
         };
         Ok(Lowered::plain(kernel, &NO_PARAMS, 3))
     }
+}
+
+/// The whole number that a value is known to hold, as an integer or as an f32 made from one.
+fn whole(b: &Builder<'_>, value: ValueId) -> Option<Dim> {
+    let operand = b.operand(value);
+    if let Some([number]) = operand.known {
+        return Some(number.clone());
+    }
+    if let Some([number]) = operand.data.and_then(Const::to_f64).as_deref() {
+        let exact = number.fract() == 0.0 && number.abs() < f64::from(1 << 24);
+        return exact.then_some(Dim::Known(*number as i64));
+    }
+    match b.graph().writer(value)? {
+        (Node { op: Op::Cast(_), inputs, .. }, _) => {
+            match b.operand(inputs.first().copied().flatten()?).known {
+                Some([number]) => Some(number.clone()),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+fn whole_len(start: &Dim, limit: &Dim, delta: &Dim) -> Result<Dim, ImportError> {
+    let way = limit.sub(start);
+    let len = match delta.known() {
+        Some(0) => return Err(ImportError::malformed("the step is 0")),
+        Some(..0) => Dim::Known(0).sub(&way).ceil_div(&Dim::Known(0).sub(delta)),
+        _ => way.ceil_div(delta),
+    };
+    // A limit that is computed from dimensions is taken to be a number of things, which is not
+    // below a start of 0; a plan is not bound to sizes where it is.
+    if *start == Dim::Known(0) && limit.known().is_none() {
+        return Ok(len);
+    }
+    Ok(len.larger(&Dim::Known(0)))
+}
+
+fn real_len(b: &Builder<'_>, inputs: &[ValueId; 3]) -> Result<Dim, ImportError> {
+    let mut numbers = [0.0; 3];
+    for (number, &input) in numbers.iter_mut().zip(inputs) {
+        *number = *b.floats(input, "the range")?.first().unwrap_or(&0.0);
+    }
+    let [start, limit, delta] = numbers.map(f64::from);
+    Ok(Dim::Known(((limit - start) / delta).ceil().clamp(0.0, 1e9) as i64))
 }
