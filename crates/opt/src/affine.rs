@@ -85,12 +85,7 @@ fn fold(b: &mut Builder<'_>, site: &Site<'_>, kind: Affine) -> Result<Option<Val
 }
 
 /// The constant's value for each channel, when it differs along the last axis of `x` only.
-fn per_channel(
-    b: &Builder<'_>,
-    x: ValueId,
-    factor: ValueId,
-    channels: usize,
-) -> Option<Vec<f32>> {
+fn per_channel(b: &Builder<'_>, x: ValueId, factor: ValueId, channels: usize) -> Option<Vec<f32>> {
     let factor = b.const_of(factor)?;
     let values = factor.as_f32()?;
     if b.rank(x) < factor.dims.len() {

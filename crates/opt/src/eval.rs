@@ -7,8 +7,8 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use embarca_ir::{
-    Arg, Const, Def, Dim, Graph, Io, LowerError, Lowered, Model, Node, Operand, Operands,
-    SymbolId, Tail, TensorType, ValueId,
+    Arg, Const, Def, Dim, Graph, Io, LowerError, Lowered, Model, Node, Operand, Operands, SymbolId,
+    Tail, TensorType, ValueId,
 };
 use embarca_kernels::{Call, Dst, Fault, Kernel, Signature, Src, Ty};
 use zerocopy::IntoBytes;
@@ -85,10 +85,11 @@ pub fn eval_with(
     }
     for (index, node) in graph.nodes.iter().enumerate() {
         let place = || format!("node {index} '{}' ({})", node.name, node.op.name());
-        let outputs = eval_node(model, graph, node, &values, &lookup).map_err(|error| match error {
-            NodeError::Lower(error) => EvalError::Lower { node: place(), error },
-            NodeError::Fault(fault) => EvalError::Fault { node: place(), fault },
-        })?;
+        let outputs =
+            eval_node(model, graph, node, &values, &lookup).map_err(|error| match error {
+                NodeError::Lower(error) => EvalError::Lower { node: place(), error },
+                NodeError::Fault(fault) => EvalError::Fault { node: place(), fault },
+            })?;
         for (&id, output) in node.outputs.iter().zip(outputs) {
             if visit(id, &output).is_break() {
                 return Ok(values);
@@ -149,7 +150,9 @@ fn eval_node(
     let mut inputs: Vec<Option<&Const>> = Vec::with_capacity(node.inputs.len());
     for input in &node.inputs {
         inputs.push(match input {
-            Some(id) => Some(values[id.index()].as_ref().ok_or_else(|| bug("read before written"))?),
+            Some(id) => {
+                Some(values[id.index()].as_ref().ok_or_else(|| bug("read before written"))?)
+            }
             None => None,
         });
     }
@@ -220,19 +223,14 @@ fn run_lowered(
         .collect::<Result<_, _>>()?;
     let out_dims_small: Vec<Vec<u32>> =
         out_dims.iter().map(|dims| small(dims)).collect::<Result<_, _>>()?;
-    let out_types: Vec<Ty<'_>> = types
-        .iter()
-        .zip(&out_dims_small)
-        .map(|(ty, dims)| Ty { dtype: ty.dtype, dims })
-        .collect();
+    let out_types: Vec<Ty<'_>> =
+        types.iter().zip(&out_dims_small).map(|(ty, dims)| Ty { dtype: ty.dtype, dims }).collect();
     let signature = Signature { record: &lowered.record, inputs: &arg_types, outputs: &out_types };
     let needs = (kernel.check)(&signature).map_err(NodeError::Fault)?;
 
     // Kernels need 16-byte alignment, which shared byte buffers do not promise.
-    let aligned: Vec<Vec<u128>> = args
-        .iter()
-        .map(|arg| arg.map_or_else(Vec::new, |arg| aligned_copy(&arg.data)))
-        .collect();
+    let aligned: Vec<Vec<u128>> =
+        args.iter().map(|arg| arg.map_or_else(Vec::new, |arg| aligned_copy(&arg.data))).collect();
     let sources: Vec<Option<Src<'_>>> = args
         .iter()
         .zip(&aligned)

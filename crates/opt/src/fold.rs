@@ -122,11 +122,7 @@ pub fn decompose(mut model: Model) -> Result<Model, LegalizeError> {
                 None => return Ok(Verdict::Keep),
                 Some(error) => error,
             };
-            let quantized = site
-                .inputs
-                .iter()
-                .flatten()
-                .any(|&id| b.ty(id).is_quantized());
+            let quantized = site.inputs.iter().flatten().any(|&id| b.ty(id).is_quantized());
             if !quantized && let Some(result) = site.node.op.decompose(b, site.inputs) {
                 return Ok(Verdict::Replace(result?));
             }

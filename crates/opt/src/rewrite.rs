@@ -68,8 +68,11 @@ pub fn rewrite(
         if !live {
             continue;
         }
-        let inputs: Vec<Option<ValueId>> =
-            node.inputs.iter().map(|input| input.map(|id| mapped(&mut b, &old, &mut map, id))).collect();
+        let inputs: Vec<Option<ValueId>> = node
+            .inputs
+            .iter()
+            .map(|input| input.map(|id| mapped(&mut b, &old, &mut map, id)))
+            .collect();
         b.node_name.clone_from(&node.name);
         let site = Site { node, inputs: &inputs, old: &old, uses: &uses };
         let outputs = match rule(&mut b, &site)? {
@@ -121,12 +124,7 @@ pub fn keep(
     Ok(outputs)
 }
 
-fn mapped(
-    b: &mut Builder<'_>,
-    old: &Graph,
-    map: &mut [Option<ValueId>],
-    id: ValueId,
-) -> ValueId {
+fn mapped(b: &mut Builder<'_>, old: &Graph, map: &mut [Option<ValueId>], id: ValueId) -> ValueId {
     if let Some(value) = map[id.index()] {
         return value;
     }

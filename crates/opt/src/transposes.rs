@@ -6,7 +6,9 @@
 
 use embarca_ir::dim::product;
 use embarca_ir::ops::{Op, Reshape, Transpose};
-use embarca_ir::{Builder, Dim, Model, ShapeError, ValueId};
+use embarca_ir::{
+    Builder, Dim, Io, Model, Operand, Operands, ShapeError, Tail, TensorType, ValueId,
+};
 
 use crate::rewrite::{Site, Verdict, rewrite};
 
@@ -118,6 +120,10 @@ fn sink(b: &mut Builder<'_>, site: &Site<'_>) -> Result<Verdict, ShapeError> {
             },
         });
     }
+    let old: Vec<&TensorType> = site.node.outputs.iter().map(|&id| site.old.ty(id)).collect();
+    if has_kernel(b, &site.node.op, site.inputs, &old) && !has_kernel(b, &op, &inputs, &old) {
+        return Ok(Verdict::Keep);
+    }
     let outputs = b.node(op, &inputs)?;
     let mut results = Vec::with_capacity(outputs.len());
     for (&output, &old) in outputs.iter().zip(&site.node.outputs) {
@@ -129,6 +135,23 @@ fn sink(b: &mut Builder<'_>, site: &Site<'_>) -> Result<Verdict, ShapeError> {
         results.push(b.transpose(output, &perm_out)?);
     }
     Ok(Verdict::Replace(results))
+}
+
+/// Whether an operator has a kernel whose results are stored like `stored`.
+fn has_kernel(
+    b: &Builder<'_>,
+    op: &Op,
+    inputs: &[Option<ValueId>],
+    stored: &[&TensorType],
+) -> bool {
+    let operands: Vec<Option<Operand<'_>>> =
+        inputs.iter().map(|input| input.map(|id| b.operand(id))).collect();
+    let Ok(mut types) = op.infer(Operands(&operands)) else { return false };
+    for (ty, stored) in types.iter_mut().zip(stored) {
+        ty.quant.clone_from(&stored.quant);
+    }
+    let io = Io { inputs: Operands(&operands), outputs: &types, tail: Tail::default() };
+    op.lower(&io).is_ok()
 }
 
 enum Source {
@@ -144,7 +167,9 @@ fn broadcast_rank(
     rank: usize,
 ) -> Result<Option<ValueId>, ShapeError> {
     let dims = b.ty(value).dims.clone();
-    if rank < dims.len() || (dims.len() < rank && b.ty(value).quant.as_ref().is_some_and(|q| q.axis.is_some())) {
+    if rank < dims.len()
+        || (dims.len() < rank && b.ty(value).quant.as_ref().is_some_and(|q| q.axis.is_some()))
+    {
         return Ok(None);
     }
     let ones = std::iter::repeat_n(Dim::Known(1), rank - dims.len());

@@ -102,10 +102,8 @@ fn run(
 ) -> Result<Vec<Const>, String> {
     let options = LoadOptions { threads, ..LoadOptions::default() };
     let plan = Plan::from_bytes(bytes, options).map_err(|e| e.to_string())?;
-    let shapes: Vec<Vec<u32>> = inputs
-        .iter()
-        .map(|input| input.dims.iter().map(|&dim| dim as u32).collect())
-        .collect();
+    let shapes: Vec<Vec<u32>> =
+        inputs.iter().map(|input| input.dims.iter().map(|&dim| dim as u32).collect()).collect();
     let shapes: Vec<&[u32]> = shapes.iter().map(Vec::as_slice).collect();
     let mut session = plan.session_for(&shapes).map_err(|e| e.to_string())?;
     let mut rounds = Vec::new();

@@ -75,10 +75,10 @@ pub fn case(seed: u64, nodes: usize, quantized: bool) -> Case {
         false => Dim::Known(batch as i64),
     };
     let b = Builder::new(&mut model, GraphId(0));
-    let mut maker = Maker { b, random, pool: Vec::new(), quantized };
+    let mut maker = Maker { b, random, pool: Vec::new(), quantized, batch };
     let mut inputs = Vec::new();
     for index in 0..1 + maker.random.below(2) {
-        inputs.push(maker.input(&n, batch, index));
+        inputs.push(maker.input(&n, index));
     }
     let mut made = 0;
     // Some draws do not fit what is there; they count a little so that the loop ends.
@@ -93,13 +93,14 @@ pub fn case(seed: u64, nodes: usize, quantized: bool) -> Case {
 }
 
 /// Values of more elements are not drawn.
-const MAX_LEN: usize = 1 << 12;
+const MAX_LEN: i64 = 1 << 12;
 
 struct Maker<'m> {
     b: Builder<'m>,
     random: Random,
     pool: Vec<ValueId>,
     quantized: bool,
+    batch: usize,
 }
 
 type Drawn = Result<Vec<ValueId>, ShapeError>;
@@ -124,12 +125,12 @@ pub(crate) fn numbers(values: &[i64]) -> Attr {
 }
 
 impl Maker<'_> {
-    fn input(&mut self, n: &Dim, batch: usize, index: usize) -> Const {
+    fn input(&mut self, n: &Dim, index: usize) -> Const {
         let rank = self.random.pick(&[2, 3, 4, 4, 4]);
         let rest: Vec<usize> = (1..rank).map(|_| 1 + self.random.below(6)).collect();
         let dims: Vec<Dim> =
             [n.clone()].into_iter().chain(rest.iter().map(|&dim| Dim::Known(dim as i64))).collect();
-        let actual: Vec<usize> = [batch].into_iter().chain(rest).collect();
+        let actual: Vec<usize> = [self.batch].into_iter().chain(rest).collect();
         let (ty, data) = match self.quantized && !self.random.once_in(4) {
             true => {
                 let quant = Some(self.quant());
@@ -211,9 +212,16 @@ impl Maker<'_> {
             _ => self.wrapped(x, Self::resize),
         };
         let Ok(values) = drawn else { return false };
+        // At the sizes that a plan is made for, and at those that it is fed.
         let fits = |&value: &ValueId| {
-            let lens = self.b.ty(value).dims.iter().map(|dim| dim.known().unwrap_or(3));
-            lens.product::<i64>() <= MAX_LEN as i64
+            [1, self.batch as i64].iter().all(|&n| {
+                let dims = &self.b.ty(value).dims;
+                let dims: Option<Vec<i64>> =
+                    dims.iter().map(|dim| dim.eval(&|_| Some(n))).collect();
+                dims.is_some_and(|dims| {
+                    dims.iter().all(|&dim| 0 < dim) && dims.iter().product::<i64>() <= MAX_LEN
+                })
+            })
         };
         if !values.iter().all(fits) {
             return false;
@@ -259,7 +267,8 @@ impl Maker<'_> {
         }
         let data = match self.quantized {
             true => {
-                let values: Vec<i32> = (0..len).map(|_| (self.random.bits() as i16).into()).collect();
+                let values: Vec<i32> =
+                    (0..len).map(|_| (self.random.bits() as i16).into()).collect();
                 Const::from_i32(&[len], &values)
             }
             false => self.random.f32s(&[len]),
@@ -279,7 +288,11 @@ impl Maker<'_> {
         let bias = self.bias(outputs);
         let outputs = self.b.node(op, &[Some(x), Some(w), bias])?;
         self.declare(&outputs);
-        Ok(outputs)
+        self.maybe_affine(outputs)
+    }
+
+    fn maybe_affine(&mut self, outputs: Vec<ValueId>) -> Drawn {
+        if self.random.once_in(4) { self.affine(outputs[0]) } else { Ok(outputs) }
     }
 
     fn depthwise(&mut self, x: ValueId) -> Drawn {
@@ -292,7 +305,7 @@ impl Maker<'_> {
         let bias = self.bias(outputs);
         let outputs = self.b.node(op, &[Some(x), Some(w), bias])?;
         self.declare(&outputs);
-        Ok(outputs)
+        self.maybe_affine(outputs)
     }
 
     fn dense(&mut self, x: ValueId) -> Drawn {
@@ -302,7 +315,7 @@ impl Maker<'_> {
         let bias = self.bias(outputs);
         let outputs = self.b.node(Dense { asymmetric: false }, &[Some(x), Some(w), bias])?;
         self.declare(&outputs);
-        Ok(outputs)
+        self.maybe_affine(outputs)
     }
 
     fn pool2d(&mut self, x: ValueId, max: bool) -> Drawn {
@@ -310,7 +323,7 @@ impl Maker<'_> {
         let strides = [1 + self.random.below(2), 1 + self.random.below(2)];
         let (dilations, ceil) = ([1, 1], self.random.once_in(4));
         let pads = self.pads(size);
-        let count_pad = self.random.once_in(3);
+        let count_pad = self.random.once_in(3) && !self.quantized;
         let op: Op = match max {
             true => MaxPool2d { size, strides, dilations, pads, ceil }.into(),
             false => {
@@ -377,7 +390,8 @@ impl Maker<'_> {
     /// With another value of the same dimensions, or with a constant that broadcasts.
     fn binary(&mut self, x: ValueId) -> Drawn {
         let dims = self.b.ty(x).dims.clone();
-        let twins: Vec<ValueId> = self.pool.iter().copied().filter(|&y| self.b.ty(y).dims == dims).collect();
+        let twins: Vec<ValueId> =
+            self.pool.iter().copied().filter(|&y| self.b.ty(y).dims == dims).collect();
         let other = match self.random.once_in(3) {
             true => self.operand(x)?,
             false => self.random.pick(&twins),
@@ -423,14 +437,17 @@ impl Maker<'_> {
         let (factor, term) = (self.operand(x)?, self.operand(x)?);
         let scaled = self.b.op(Mul {}, &[x, factor])?;
         self.declare(&[scaled]);
-        let outputs = self.b.node(Add {}, &[Some(scaled), Some(term)])?;
+        let pair = if self.random.once_in(2) { [scaled, term] } else { [term, scaled] };
+        let op = self.random.pick::<Op>(&[Add {}.into(), Sub {}.into()]);
+        let outputs = self.b.node(op, &pair.map(Some))?;
         self.declare(&outputs);
         Ok(outputs)
     }
 
     fn softmax(&mut self, x: ValueId) -> Drawn {
         let rank = self.b.rank(x);
-        let axis = if self.quantized { rank.wrapping_sub(1) } else { self.random.below(rank.max(1)) };
+        let axis =
+            if self.quantized { rank.wrapping_sub(1) } else { self.random.below(rank.max(1)) };
         let y = self.b.op(Softmax { axis, beta: 1.0 }, &[x])?;
         if self.quantized {
             self.b.set_quant(y, Some(Quant::per_tensor(1.0 / 256.0, -128)));
@@ -470,7 +487,8 @@ impl Maker<'_> {
 
     fn concat(&mut self, x: ValueId) -> Drawn {
         let ty = self.b.ty(x).clone();
-        let twins: Vec<ValueId> = self.pool.iter().copied().filter(|&y| *self.b.ty(y) == ty).collect();
+        let twins: Vec<ValueId> =
+            self.pool.iter().copied().filter(|&y| *self.b.ty(y) == ty).collect();
         let mut parts = vec![x, self.random.pick(&twins)];
         if self.random.once_in(3) {
             parts.push(self.random.pick(&twins));
@@ -567,18 +585,39 @@ impl Maker<'_> {
         Ok(outputs)
     }
 
-    /// The last value, and now and then others; real numbers again for some.
+    /// Every value that nothing reads, and now and then others; real numbers again for some.
     fn outputs(&mut self) {
-        let last = self.pool[self.pool.len() - 1];
-        let mut outputs = vec![last];
-        while self.random.once_in(2) {
-            outputs.push(self.random.pick(&self.pool.clone()));
-        }
+        let uses = self.b.graph().use_counts();
+        let random = &mut self.random;
+        let read = |value: &ValueId| 0 < uses[value.index()];
+        let chosen = |value: &&ValueId| !read(value) || random.once_in(8);
+        let outputs: Vec<ValueId> = self.pool.iter().filter(chosen).copied().collect();
         for (index, mut value) in outputs.into_iter().enumerate() {
-            if self.quantized && self.random.once_in(3) {
+            if self.quantized && self.random.once_in(4) {
                 value = self.requantize(value, DType::F32).unwrap_or(value);
             }
             self.b.output(value, &format!("y{index}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn every_operator_is_drawn() {
+        for quantized in [false, true] {
+            let mut counts = BTreeMap::new();
+            for seed in 0..100 {
+                for node in &case(seed, 12, quantized).model.main().nodes {
+                    *counts.entry(node.op.name()).or_insert(0) += 1;
+                }
+            }
+            let rare: Vec<_> = counts.iter().filter(|(_, count)| **count < 5).collect();
+            assert!(20 <= counts.len() && rare.is_empty(), "{counts:?}");
         }
     }
 }
