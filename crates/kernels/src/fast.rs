@@ -1,12 +1,13 @@
 //! Faster portable twins of kernels, each equal to the definition that it stands in for.
 
-use crate::{Kernel, conv2d, dense};
+use crate::{Kernel, conv2d, dense, depthwise_conv2d};
 
 /// The definition's name and its twin, sorted by name.
 pub const FAST: &[(&str, Kernel)] = &[
     ("conv2d_f32", conv2d::fast::F32),
     ("conv2d_i8", conv2d::fast_i8::I8),
     ("dense_f32", dense::fast::F32),
+    ("depthwise_conv2d_i8", depthwise_conv2d::fast_i8::I8),
 ];
 
 /// The twin of the portable kernel with this name.

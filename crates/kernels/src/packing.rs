@@ -11,6 +11,9 @@ pub const PANELS_F32: u16 = 1;
 /// i8 weights less their zero point as i16, `[outputs][taps rounded up to STEP]`, filled with zeros.
 pub const ROWS_I16: u16 = 2;
 
+/// i8 weights less their zero point as i16, in the order of the canonical form.
+pub const WIDE_I16: u16 = 3;
+
 /// Outputs of a panel.
 pub const PANEL: usize = 16;
 

@@ -1,5 +1,7 @@
 //! What multiplying kernels do with a sum: add, rescale, clamp, store.
 
+use core::hint::select_unpredictable;
+
 use embarca_num::{DType, fixed::Requant};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -53,8 +55,12 @@ impl TailI8 {
     /// From a sum to what is stored.
     #[inline(always)]
     pub fn apply(&self, sum: i32, factor: Requant) -> i8 {
-        let y = factor.apply(sum).saturating_add(self.out_zero);
-        y.max(self.act_min).min(self.act_max) as i8
+        // Bounds before the zero point: nothing overflows. Results are too mixed to predict.
+        let (low, high) = (self.act_min - self.out_zero, self.act_max - self.out_zero);
+        let y = factor.apply(sum);
+        let y = select_unpredictable(y < low, low, y);
+        let y = select_unpredictable(high < y, high, y);
+        (y + self.out_zero) as i8
     }
 }
 

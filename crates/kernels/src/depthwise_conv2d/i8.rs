@@ -28,7 +28,7 @@ pub struct ParamsI8 {
 /// i8 to i8.
 pub const I8: Kernel = Kernel::new("depthwise_conv2d_i8", check, call);
 
-fn check(sig: &Signature) -> Result<Needs, Fault> {
+pub(super) fn check(sig: &Signature) -> Result<Needs, Fault> {
     let params: ParamsI8 = sig.params()?;
     params.tail.check()?;
     check_types(sig, [DType::I8; 3], 4)?;
