@@ -32,7 +32,7 @@ pub struct ParamsF32 {
     pub max: f32,
 }
 
-/// The integer forms, quantized or not.
+/// The integer forms, quantized or not. The ends of the range of i32 stand for no bound.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct ParamsInt {
@@ -103,7 +103,9 @@ fn call_i32(call: &mut Call) -> Result<(), Fault> {
 
 fn call_i64(call: &mut Call) -> Result<(), Fault> {
     let ParamsInt { min, max } = call.params()?;
-    map(call, |x: i64| x.max(i64::from(min)).min(i64::from(max)))
+    let min = if min == i32::MIN { i64::MIN } else { i64::from(min) };
+    let max = if max == i32::MAX { i64::MAX } else { i64::from(max) };
+    map(call, |x: i64| x.max(min).min(max))
 }
 
 /// `y = f(x)` for the call's share of the elements.

@@ -1,6 +1,6 @@
 //! Division: `a / b`, broadcast as in NumPy; of integers toward zero.
 
-use embarca_kernels::binary::Kind;
+use embarca_kernels::binary::{self, Kind};
 
 use super::elementwise;
 use super::prelude::*;
@@ -33,10 +33,22 @@ impl OpDef for Div {
     }
 
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
-        if elementwise::is_quantized(io)? {
-            return Err(LowerError::no_kernel("quantized division"));
+        if !elementwise::is_quantized(io)? {
+            return elementwise::lower_plain(Kind::Div, io);
         }
-        elementwise::lower_plain(Kind::Div, io)
+        elementwise::check_i8(io)?;
+        let [(a, a_zero), (b, b_zero)] = [io.input_quant(0)?, io.input_quant(1)?];
+        let (y, out_zero) = io.output_quant(0)?;
+        let (act_min, act_max) = quantized_bounds(io.tail.clamp, (y, out_zero), (-128, 127));
+        let params = binary::ParamsDivI8 {
+            in_zero: [a_zero, b_zero],
+            // In f32, as TFLM does (`micro/kernels/div.cc`).
+            factor: elementwise::factor((a / (b * y)).into())?,
+            out_zero,
+            act_min,
+            act_max,
+        };
+        Ok(Lowered::plain(&binary::DIV_I8, &params, 2))
     }
 }
 

@@ -46,6 +46,7 @@ impl OpDef for SpaceToBatch {
 
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         let ty = io.output(0)?;
+        // LiteRT pads with the zero point; TFLM's kernel never sets the value it pads with.
         let zero = ty.quant.as_ref().and_then(Quant::single).map_or(0, |(_, zero)| zero);
         let value = pad::Params::value_of(&zero.to_le_bytes()[..ty.dtype.size().min(4)]);
         let params = params(&self.block, &self.before, value)?;

@@ -14,7 +14,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 pub use float::{ParamsF32, run_f32};
 pub use int::{Lane, run_bool, run_int};
-pub use quant::{ParamsMulI8, ParamsSumI8, run_mul_i8, run_sum_i8};
+pub use quant::{ParamsDivI8, ParamsMulI8, ParamsSumI8, run_div_i8, run_mul_i8, run_sum_i8};
 
 use crate::walk::{Element, Walk, check_broadcast};
 use crate::{Call, Fault, Kernel, Needs, Signature};
@@ -39,9 +39,11 @@ pub const MUL_I8: Kernel = Kernel::new("mul_i8", quant::check_mul, quant::call_m
 pub const I16: Kernel = Kernel::new("binary_i16", int::check::<i16>, int::call::<i16>);
 /// u32, u32 to u32; record [`Params`].
 pub const U32: Kernel = Kernel::new("binary_u32", int::check::<u32>, int::call::<u32>);
+/// Quantized quotients; record [`ParamsDivI8`].
+pub const DIV_I8: Kernel = Kernel::new("div_i8", quant::check_div, quant::call_div);
 
 /// In the order of their opcodes.
-pub const KERNELS: &[Kernel] = &[F32, I32, I64, U8, I8, BOOL, SUM_I8, MUL_I8, I16, U32];
+pub const KERNELS: &[Kernel] = &[F32, I32, I64, U8, I8, BOOL, SUM_I8, MUL_I8, I16, U32, DIV_I8];
 
 /// What is computed of `a` and `b`. The numbers are stored in plans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use embarca_num::DType;
-use embarca_num::fixed::Requant;
+use embarca_num::fixed::{Requant, doubling_high_mul, rescale_up, round_shift, scaled_reciprocal};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::{Kind, apply, check_types};
@@ -144,4 +144,68 @@ pub fn run_mul_i8(
         let y = p.factor.apply(product).wrapping_add(p.out_zero);
         y.clamp(p.act_min, p.act_max) as i8
     });
+}
+
+/// Quotients: `factor` is `a / (b * y)`, formed in f32 from the scales.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct ParamsDivI8 {
+    /// Zero points of the inputs.
+    pub in_zero: [i32; 2],
+    /// Factor of the quotient.
+    pub factor: Requant,
+    /// Zero point of the output.
+    pub out_zero: i32,
+    /// Lower bound of the output, -128 when there is none.
+    pub act_min: i32,
+    /// Upper bound of the output, 127 when there is none.
+    pub act_max: i32,
+}
+
+pub(super) fn check_div(sig: &Signature) -> Result<Needs, Fault> {
+    let p = sig.params::<ParamsDivI8>()?;
+    let zeros = are_zeros(&p.in_zero) && are_zeros(&[p.out_zero]);
+    if !p.factor.is_valid() || !zeros || !is_range(p.act_min, p.act_max) {
+        return Err(Fault::Record);
+    }
+    check_types(sig, DType::I8, DType::I8)
+}
+
+pub(super) fn call_div(call: &mut Call) -> Result<(), Fault> {
+    let params = call.params::<ParamsDivI8>()?;
+    let (a, b, units) = (call.input(0)?, call.input(1)?, call.units.clone());
+    let y = call.output(0)?;
+    let walk = Walk::broadcast(y.ty.dims, [a.ty.dims, b.ty.dims]);
+    run_div_i8(&params, &walk, units, a.elements(), b.elements(), y.elements())
+}
+
+/// The elements `range` of the output.
+///
+/// # Errors
+/// `DivideByZero` when a divisor stands for zero.
+pub fn run_div_i8(
+    p: &ParamsDivI8,
+    walk: &Walk<2>,
+    range: Range<usize>,
+    a: &[i8],
+    b: &[i8],
+    y: &mut [i8],
+) -> Result<(), Fault> {
+    if !range.is_empty() && b.iter().any(|&b| i32::from(b) == p.in_zero[1]) {
+        return Err(Fault::DivideByZero);
+    }
+    apply(walk, range, a, b, y, |a, b| {
+        let (a, b) = (i32::from(a) - p.in_zero[0], i32::from(b) - p.in_zero[1]);
+        let (a, b) = if b < 0 { (-a, -b) } else { (a, b) };
+        // The inverse is a multiplier, and the dividend fills its register.
+        let (inverse, exponent) = scaled_reciprocal(b, 31);
+        let headroom = if a < 0 { !a } else { a }.leading_zeros() - 1;
+        let quotient = rescale_up(a, inverse, headroom);
+        let shift = exponent + headroom as i32 - p.factor.shift();
+        let scaled = doubling_high_mul(quotient, p.factor.multiplier());
+        // Shifts beyond the register leave less than one half; the reference shifts by too much.
+        let scaled = if 31 < shift { 0 } else { round_shift(scaled, shift.max(0) as u32) };
+        scaled.wrapping_add(p.out_zero).clamp(p.act_min, p.act_max) as i8
+    });
+    Ok(())
 }
