@@ -7,7 +7,7 @@ mod failure;
 mod image_input;
 mod input;
 mod json;
-mod picture;
+mod progress;
 mod show;
 mod stats;
 mod term;
@@ -18,7 +18,6 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Args, Verb};
-use failure::Failure;
 
 fn main() -> ExitCode {
     let args = match Args::try_parse() {

@@ -67,6 +67,18 @@ pub fn dims(dims: &[usize]) -> String {
     dims.iter().map(usize::to_string).collect::<Vec<_>>().join("x")
 }
 
+/// The name of a layer for a table: of several joined names (TFLite joins those of fused layers by
+/// semicolons) the first, of a long one the end.
+pub fn layer(name: &str) -> String {
+    const MOST: usize = 40;
+    let name = name.split(';').next().unwrap_or_default();
+    let cut = name.chars().count().saturating_sub(MOST);
+    match cut {
+        0 => name.to_owned(),
+        _ => format!("..{}", name.chars().skip(cut + 2).collect::<String>()),
+    }
+}
+
 /// What standard output can show.
 pub fn caps() -> Caps {
     Caps::detect(|name| std::env::var(name).ok(), std::io::stdout().is_terminal())
@@ -75,6 +87,12 @@ pub fn caps() -> Caps {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn layers_have_short_names() {
+        assert_eq!(layer("model/relu;model/conv"), "model/relu");
+        assert_eq!(layer(&"ab".repeat(40)), format!("..{}", "ab".repeat(19)));
+    }
 
     #[test]
     fn numbers_have_three_digits() {

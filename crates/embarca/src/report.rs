@@ -36,7 +36,7 @@ pub struct ProgramReport {
 /// One step of a program.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StepReport {
-    /// The name of the node that it came from; may be empty.
+    /// The name of the node that it came from, or of its first output; may be empty.
     pub name: String,
     /// The kernel's name; `None` when this version does not have it.
     pub kernel: Option<&'static str>,
@@ -89,8 +89,10 @@ fn report(program: &Program<'_>) -> ProgramReport {
             format!("{}[{}]", tensor.dtype(), dims.collect::<Vec<_>>().join("x"))
         });
         let quant = tensor.and_then(|tensor| tensor.quant());
+        let own = step.name().filter(|name| !name.is_empty());
+        let name = own.or_else(|| tensor.and_then(|tensor| tensor.name()));
         StepReport {
-            name: step.name().unwrap_or_default().to_owned(),
+            name: name.unwrap_or_default().to_owned(),
             kernel: embarca_kernels::portable(Opcode(step.opcode())).map(|kernel| kernel.name),
             opcode: step.opcode(),
             algorithm: step.algorithm(),

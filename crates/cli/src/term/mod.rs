@@ -7,7 +7,7 @@ mod blocks;
 mod braille;
 mod table;
 
-pub use bars::ranking;
+pub use bars::{bar, ranking};
 pub use table::{Align, Table};
 
 use embarca_data::image::Filter;

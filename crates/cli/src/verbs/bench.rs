@@ -6,6 +6,7 @@ use crate::args::Bench;
 use crate::engine::{Engine, ms_since};
 use crate::failure::{Failure, Result};
 use crate::json::Json;
+use crate::progress::Progress;
 use crate::show;
 use crate::stats::{Latencies, peak_rss};
 use crate::term::{Align, Table};
@@ -43,26 +44,44 @@ pub fn run(args: &Bench) -> Result {
         Some(wanted) => runs < wanted,
         None => runs < LEAST || spent < duration,
     };
+    let mut progress = Progress::new("measuring");
     while goes_on(ms.len(), start.elapsed()) {
+        progress.at(match args.runs {
+            Some(runs) => ms.len() as f64 / runs.max(1) as f64,
+            None => start.elapsed().as_secs_f64() / args.duration.max(1e-9),
+        });
         let run = Instant::now();
         session.run().map_err(Failure::refused)?;
         ms.push(ms_since(run));
     }
+    drop(progress);
     if args.raw {
         let lines: String = ms.iter().map(|ms| format!("{ms:.6}\n")).collect();
         return show::print(&format!("# first_ms {first_ms:.3}\n{lines}"));
     }
-    let layers = if args.layers { layers(session)? } else { Vec::new() };
+    let steps = if args.layers { layers(session)? } else { Vec::new() };
     let (arena, memory) = (session.arena_bytes(), session.memory_bytes());
+    let names = names(&engine)?;
+    let layers: Vec<Layer> = steps
+        .into_iter()
+        .map(|(step, kernel, ms)| {
+            let name = names.get(step as usize).cloned().unwrap_or_default();
+            Layer { name, kernel, ms }
+        })
+        .collect();
     let batch = args.batch.unwrap_or(1) as f64;
     let latencies = Latencies::new(ms);
     let plan_bytes = engine.plan().bytes().len();
     let at = |percent| latencies.percentile(percent);
     let rate = latencies.per_second() * batch;
     if args.json {
-        let layers = layers
-            .iter()
-            .map(|(name, ms)| Json::object([("kernel", (*name).into()), ("ms", (*ms).into())]));
+        let layers = layers.iter().map(|layer| {
+            Json::object([
+                ("name", layer.name.as_str().into()),
+                ("kernel", layer.kernel.into()),
+                ("ms", layer.ms.into()),
+            ])
+        });
         let json = Json::object([
             ("model", args.model.display().to_string().into()),
             ("threads", args.threads.into()),
@@ -104,9 +123,23 @@ pub fn run(args: &Bench) -> Result {
     show::print(&text)
 }
 
-/// Kernel and milliseconds of each step, the fastest of a few runs.
-fn layers(session: &mut embarca::Session) -> Result<Vec<(&'static str, f64)>> {
-    let mut best: Vec<(&'static str, f64)> = Vec::new();
+/// The time of one step.
+struct Layer {
+    name: String,
+    kernel: &'static str,
+    ms: f64,
+}
+
+/// The names of the steps.
+fn names(engine: &Engine) -> Result<Vec<String>> {
+    let report = embarca::inspect_plan(engine.plan().bytes()).map_err(Failure::refused)?;
+    let steps = engine.program(&report).map(|program| program.steps.as_slice());
+    Ok(steps.unwrap_or_default().iter().map(|step| step.name.clone()).collect())
+}
+
+/// Number, kernel and milliseconds of each step, the fastest of a few runs.
+fn layers(session: &mut embarca::Session) -> Result<Vec<(u32, &'static str, f64)>> {
+    let mut best: Vec<(u32, &'static str, f64)> = Vec::new();
     for _ in 0..LEAST {
         let mut at = 0;
         let mut last = Instant::now();
@@ -114,8 +147,8 @@ fn layers(session: &mut embarca::Session) -> Result<Vec<(&'static str, f64)>> {
             .run_observed(&mut |step| {
                 let ms = ms_since(last);
                 match best.get_mut(at) {
-                    Some((_, least)) => *least = least.min(ms),
-                    None => best.push((step.kernel, ms)),
+                    Some((.., least)) => *least = least.min(ms),
+                    None => best.push((step.step, step.kernel, ms)),
                 }
                 at += 1;
                 last = Instant::now();
@@ -125,17 +158,17 @@ fn layers(session: &mut embarca::Session) -> Result<Vec<(&'static str, f64)>> {
     Ok(best)
 }
 
-fn table(layers: &[(&'static str, f64)]) -> String {
-    let total: f64 = layers.iter().map(|(_, ms)| ms).sum();
+fn table(layers: &[Layer]) -> String {
+    let total: f64 = layers.iter().map(|layer| layer.ms).sum();
     let mut table = Table::new([
-        ("step", Align::Right),
+        ("layer", Align::Left),
         ("kernel", Align::Left),
         ("ms", Align::Right),
         ("share", Align::Right),
     ]);
-    for (i, (kernel, ms)) in layers.iter().enumerate() {
+    for Layer { name, kernel, ms } in layers {
         let share = format!("{:.1}%", 100.0 * ms / total);
-        table.row([i.to_string(), (*kernel).to_owned(), show::digits(*ms), share]);
+        table.row([show::layer(name), (*kernel).to_owned(), show::digits(*ms), share]);
     }
     table.render(&show::caps())
 }

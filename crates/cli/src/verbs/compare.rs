@@ -10,13 +10,14 @@ use crate::engine::{Engine, dims_of};
 use crate::failure::{Failure, Result};
 use crate::input::{self, Sample};
 use crate::json::Json;
+use crate::progress::Progress;
 use crate::show;
 use crate::stats::Difference;
 use crate::term::{Align, Table};
 use crate::verbs::run::threads;
 
-/// Signal to noise, in decibels, below which a layer counts as having gone its own way: less than
-/// one bit in a hundred.
+/// Signal to noise, in decibels, below which a layer counts as having gone its own way: its error
+/// then exceeds a hundredth of the signal.
 const DIVERGED: f64 = 40.0;
 
 /// A layer's output as real numbers.
@@ -37,7 +38,9 @@ pub fn run(args: &Compare) -> Result {
 
     let mut outputs: Vec<(String, Difference)> = Vec::new();
     let mut layers: Vec<(String, &'static str, &'static str, Difference)> = Vec::new();
-    for sample in &samples {
+    let mut progress = Progress::new("comparing");
+    for (i, sample) in samples.iter().enumerate() {
+        progress.at(i as f64 / samples.len() as f64);
         let fed = convert(&a, &b, &sample.arrays)?;
         let (left, left_layers) = observed(&mut a, &sample.arrays)?;
         let (right, right_layers) = observed(&mut b, &fed)?;
@@ -125,7 +128,10 @@ fn observed(engine: &mut Engine, arrays: &[Array]) -> Result<(Vec<Array>, Vec<La
         let array = Array::new(output.ty.dtype, &dims, output.data.to_vec());
         match array.map_err(Failure::from).and_then(|array| real(&array, info.quant)) {
             Ok(values) => {
-                let name = info.name.clone();
+                let name = match info.name.as_str() {
+                    "" => format!("step {}", step.step),
+                    name => name.to_owned(),
+                };
                 layers.push(Layer { name, kernel: step.kernel, dims, values });
             }
             Err(failure) => failed = Some(failure),
@@ -143,12 +149,12 @@ fn observed(engine: &mut Engine, arrays: &[Array]) -> Result<(Vec<Array>, Vec<La
 fn matched<'l>(a: &'l [Layer], b: &'l [Layer]) -> Vec<(&'l Layer, &'l Layer)> {
     let mut named: HashMap<&str, usize> = HashMap::new();
     for (i, layer) in b.iter().enumerate() {
-        named.entry(&layer.name).or_insert(i);
+        named.entry(layer.name.as_str()).or_insert(i);
     }
     let mut pairs = Vec::new();
     let mut next = 0;
     for x in a {
-        let by_name = named.get(x.name.as_str()).copied().filter(|_| !x.name.is_empty());
+        let by_name = named.get(x.name.as_str()).copied();
         let fits = |y: &Layer| y.values.len() == x.values.len();
         let by_name = by_name.filter(|&i| next <= i && fits(&b[i]));
         let by_dims = || (next..b.len()).find(|&i| b[i].dims == x.dims);
@@ -209,7 +215,7 @@ fn text(
     let mut table = Table::new(head.into_iter().chain(columns));
     for (name, a, b, difference) in layers {
         let kernel = if a == b { (*a).to_owned() } else { format!("{a} | {b}") };
-        table.row([name.clone(), kernel].into_iter().chain(cells(difference)));
+        table.row([show::layer(name), kernel].into_iter().chain(cells(difference)));
     }
     if layers.is_empty() {
         return text + "\nno layers of A and B stand for each other\n";
@@ -218,6 +224,7 @@ fn text(
     text += &table.render(&show::caps());
     text += &match first.and_then(|first| layers.get(first)) {
         Some((name, kernel, _, difference)) => {
+            let name = show::layer(name);
             format!("\nfirst divergence: {name} ({kernel}), {}\n", decibels(difference.sqnr))
         }
         None => "\nno layer diverges\n".into(),

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use embarca::ir::build::Obstacle;
+use embarca::ir::picture::{self, PictureOptions};
 use embarca::ir::stats::{Stats, stats};
 use embarca::ir::{Dim, Graph, Model, SymbolId, TensorType, ValueId};
 use embarca::{LoadOptions, Plan, PlanReport, Survey, inspect_plan, survey};
@@ -11,12 +13,11 @@ use crate::args::Inspect;
 use crate::engine::{is_plan, open_options, refusal};
 use crate::failure::{Failure, Result};
 use crate::json::Json;
-use crate::picture;
 use crate::show;
 use crate::term::{Align, Table};
 
-/// Obstacles beyond this number are counted, not printed.
-const MOST_OBSTACLES: usize = 20;
+/// Kinds of obstacles that are printed; more fill more than a screen.
+const MOST_GROUPS: usize = 20;
 
 /// Prints what is in a file. The exit code says whether it can run.
 pub fn run(args: &Inspect) -> Result {
@@ -37,11 +38,12 @@ pub fn run(args: &Inspect) -> Result {
         // As it will run; where it will not, as it was written.
         let drawn = prepared.as_ref().unwrap_or(model);
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into());
-        for (out, text) in
-            [(&args.svg, picture::svg as fn(&Model, &str) -> String), (&args.html, picture::html)]
-        {
+        let options = PictureOptions { title: name, ..PictureOptions::default() };
+        let draw: [(_, fn(&Model, &PictureOptions) -> String); 2] =
+            [(&args.svg, picture::svg), (&args.html, picture::html)];
+        for (out, draw) in draw {
             if let Some(out) = out {
-                atomic_write(out, text(drawn, &name).as_bytes())?;
+                atomic_write(out, draw(drawn, &options).as_bytes())?;
                 show::note(&format!("{} is drawn", out.display()));
             }
         }
@@ -99,15 +101,34 @@ fn obstacles(path: &Path, survey: &Survey, as_json: bool) -> Result {
     let mut text = head(path, survey);
     text += &operators(survey);
     text += &format!("\nwill not run: {all} obstacle{}\n", if all == 1 { "" } else { "s" });
-    for obstacle in obstacles.list.iter().take(MOST_OBSTACLES) {
-        text += &format!("  {obstacle}\n");
+    let groups = grouped(&obstacles.list);
+    for (first, more) in groups.iter().take(MOST_GROUPS) {
+        let also = if *more == 0 { String::new() } else { format!(" (and {more} nodes alike)") };
+        text += &format!("  {first}{also}\n");
     }
-    if MOST_OBSTACLES < all {
-        text += &format!("  and {} more\n", all - MOST_OBSTACLES);
-        text += &format!(" next: embarca inspect {} --json      lists all\n", path.display());
+    if MOST_GROUPS < groups.len() || 0 < obstacles.more {
+        text += &format!(
+            "  and more\n next: embarca inspect {} --json      lists all\n",
+            path.display()
+        );
     }
     show::print(&text)?;
     Err(Failure::answered_no())
+}
+
+/// The first obstacle of each operator and reason, and how many more there are of it.
+fn grouped(obstacles: &[Obstacle]) -> Vec<(&Obstacle, usize)> {
+    let mut groups: Vec<(&Obstacle, usize)> = Vec::new();
+    for obstacle in obstacles {
+        let alike = |(first, _): &&mut (&Obstacle, usize)| {
+            !obstacle.op.is_empty() && first.op == obstacle.op && first.error == obstacle.error
+        };
+        match groups.iter_mut().find(alike) {
+            Some((_, more)) => *more += 1,
+            None => groups.push((obstacle, 0)),
+        }
+    }
+    groups
 }
 
 fn head(path: &Path, survey: &Survey) -> String {
@@ -145,9 +166,18 @@ fn operators(survey: &Survey) -> String {
 fn described(model: &Model, ty: &TensorType) -> String {
     let mut text = embarca::ir::text::tensor_type(ty, &model.symbols);
     if let Some((scale, zero)) = ty.quant.as_ref().and_then(|quant| quant.single()) {
-        text += &format!("  real = {scale} * (stored - {zero})");
+        text += &affine(scale, zero);
     }
     text
+}
+
+/// `  real = 0.5 * (stored + 128)`
+fn affine(scale: f32, zero: i32) -> String {
+    match zero {
+        0 => format!("  real = {scale} * stored"),
+        ..0 => format!("  real = {scale} * (stored + {})", zero.unsigned_abs()),
+        1.. => format!("  real = {scale} * (stored - {zero})"),
+    }
 }
 
 fn text(
@@ -177,7 +207,9 @@ fn text(
     }
     if !model.meta.labels.is_empty() {
         let labels = &model.meta.labels;
-        let some: Vec<&str> = labels.iter().take(4).map(String::as_str).collect();
+        // The first of several names of a class is enough here.
+        let short = |label: &String| label.split(',').next().unwrap_or("").trim().to_owned();
+        let some: Vec<String> = labels.iter().take(5).map(short).collect();
         let more = if some.len() < labels.len() { ", ..." } else { "" };
         text += &format!("  labels   {}: {}{more}\n", labels.len(), some.join(", "));
     }
@@ -232,7 +264,7 @@ fn layer_table(model: &Model, graph: &Graph, costs: &Stats) -> String {
         table.row([
             i.to_string(),
             node.op.name().to_owned(),
-            node.name.clone(),
+            show::layer(&node.name),
             output.unwrap_or_default(),
             cost.macs.map_or_else(|| "?".into(), number),
             number(cost.parameters),
@@ -325,7 +357,7 @@ fn plan(path: &Path, args: &Inspect) -> Result {
                 let dims = crate::engine::dims_of(&port);
                 text += &format!("  {role:<8} {}  {}[{dims}]", port.name, port.dtype);
                 if let Some((scale, zero)) = port.quant {
-                    text += &format!("  real = {scale} * (stored - {zero})");
+                    text += &affine(scale, zero);
                 }
                 text += "\n";
             }
@@ -353,7 +385,7 @@ fn plan(path: &Path, args: &Inspect) -> Result {
             ]);
             for (i, step) in program.steps.iter().enumerate() {
                 let kernel = step.kernel.unwrap_or("?");
-                table.row([&i.to_string(), kernel, &step.name, &step.output]);
+                table.row([&i.to_string(), kernel, &show::layer(&step.name), &step.output]);
             }
             text += &table.render(&show::caps());
         }

@@ -11,6 +11,7 @@ use crate::engine::Engine;
 use crate::failure::{Failure, Result};
 use crate::input::{self, Loaded, Sample};
 use crate::json::Json;
+use crate::progress::Progress;
 use crate::show;
 
 /// Class names: those given, else those in the model.
@@ -68,7 +69,9 @@ fn finish(args: &Run, engine: &mut Engine, samples: Vec<Sample>) -> Result {
     let caps = show::caps();
     let many = 1 < samples.len();
     let mut json = Vec::new();
-    for sample in &samples {
+    let mut progress = Progress::new("running");
+    for (i, sample) in samples.iter().enumerate() {
+        progress.at(i as f64 / samples.len() as f64);
         let outputs = engine.run(&sample.arrays)?;
         if let Some(out) = &args.out {
             write(out, engine, &outputs, args.positional)?;
