@@ -1,24 +1,21 @@
 //! Quantization of f32 activations at run time, for models whose weights alone are i8.
 
 /// To `(scale, zero point)` and i8 values over the range of `x` widened to hold 0: LiteRT's
-/// `PortableAsymmetricQuantizeFloats` (`kernels/internal/reference/portable_tensor_utils.cc`),
-/// which computes scale and zero point in f64. The last values of `q` stay when `x` is shorter.
+/// `PortableAsymmetricQuantizeFloats` (`kernels/internal/reference/portable_tensor_utils.cc`).
 pub fn quantize_asymmetric(x: &[f32], q: &mut [i8]) -> (f32, i16) {
-    let low = f64::from(x.iter().copied().fold(0.0, f32::min));
-    let high = f64::from(x.iter().copied().fold(0.0, f32::max));
+    let low = x.iter().copied().fold(0.0, f32::min);
+    let high = x.iter().copied().fold(0.0, f32::max);
     if low == high {
         q.fill(0);
         return (1.0, 0);
     }
     let scale = (high - low) / 255.0;
-    let magnitude = |x: f64| if x < 0.0 { -x } else { x };
     let from_low = -128.0 - low / scale;
     let from_high = 127.0 - high / scale;
-    let low_error = 128.0 + magnitude(low / scale);
-    let high_error = 127.0 + magnitude(high / scale);
+    let low_error = 128.0 + (low / scale).abs();
+    let high_error = 127.0 + (high / scale).abs();
     let zero = if low_error < high_error { from_low } else { from_high };
-    let zero = round_half_away(zero.clamp(-128.0, 127.0)) as i16;
-    let scale = scale as f32;
+    let zero = round_half_away(f64::from(zero.clamp(-128.0, 127.0))) as i16;
     let inverse = 1.0 / scale;
     for (q, x) in q.iter_mut().zip(x) {
         let y = f32::from(zero) + x * inverse;
