@@ -154,9 +154,19 @@ impl Plan {
         };
         pack(&mut shared)?;
         let plan = Self { shared: Arc::new(shared), pool: Arc::new(Pool::new(options.threads)) };
-        // A plan that cannot run at its preferred sizes is refused at the door.
-        plan.session()?;
+        plan.check()?;
         Ok(plan)
+    }
+
+    /// A plan of fixed sizes that cannot run is refused at the door; one of open sizes is checked
+    /// whenever it is given some.
+    fn check(&self) -> Result<(), LoadError> {
+        let view = self.shared.view()?;
+        let program = self.shared.program(&view)?;
+        if !program.is_dynamic() {
+            prepare::prepare_preferred(&self.shared, &program)?;
+        }
+        Ok(())
     }
 
     /// A session at the plan's preferred sizes.
