@@ -104,6 +104,8 @@ fn search<T: Element, K: Ord>(call: &mut Call, key: impl Fn(T) -> K) -> Result<(
 
 #[cfg(test)]
 mod tests {
+    use core::slice::from_ref;
+
     use super::*;
     use crate::testing::{Tensor, run};
 
@@ -113,7 +115,7 @@ mod tests {
         let cases = [((1, 0, 0), [1, 0]), ((1, 0, 1), [2, 2]), ((1, 1, 0), [0, 1])];
         for ((axis, smallest, last), want) in cases {
             let params = Params { axis, smallest, last };
-            let y = run(&F32, &params, &[x.clone()], &[(DType::I64, &[2, 1])]);
+            let y = run(&F32, &params, from_ref(&x), &[(DType::I64, &[2, 1])]);
             assert_eq!(y[0].to_i64(), want, "{params:?}");
         }
         let params = Params { axis: 0, smallest: 1, last: 0 };

@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(cast(&x, DType::U8).bytes()[1], 44);
         let x = Tensor::i64(&[3], &[-1, 1 << 40, (1 << 53) + 1]);
         assert_eq!(cast(&x, DType::I32).to_i32(), [-1, 0, 1]);
-        assert_eq!(cast(&x, DType::F32).to_f32(), [-1.0, 1_099_511_627_776.0, 9.007_199_3e15]);
+        assert_eq!(cast(&x, DType::F32).to_f32(), [-1.0, 1_099_511_627_776.0, 9.007_199e15]);
         let x = Tensor::f32(&[2], &[1.0, -2.5]);
         for through in [DType::F16, DType::Bf16, DType::F64] {
             assert_eq!(cast(&cast(&x, through), DType::F32), x);

@@ -89,6 +89,8 @@ fn sums<T: Element>(call: &mut Call, zero: T, add: impl Fn(T, T) -> T) -> Result
 
 #[cfg(test)]
 mod tests {
+    use core::slice::from_ref;
+
     use super::*;
     use crate::testing::{Tensor, run};
 
@@ -104,7 +106,7 @@ mod tests {
         ];
         for ((axis, exclusive, reverse), want) in cases {
             let params = Params { axis, exclusive, reverse };
-            let y = run(&I32, &params, &[x.clone()], &[(DType::I32, &[2, 3])]);
+            let y = run(&I32, &params, from_ref(&x), &[(DType::I32, &[2, 3])]);
             assert_eq!(y[0].to_i32(), want, "{params:?}");
         }
     }

@@ -37,6 +37,7 @@ fn call(call: &mut Call) -> Result<(), Fault> {
 
 #[cfg(test)]
 mod tests {
+    use core::slice::from_ref;
     use embarca_num::DType;
 
     use super::*;
@@ -45,7 +46,7 @@ mod tests {
     #[test]
     fn ones_repeat() {
         let x = Tensor::i32(&[2, 1], &[1, 2]);
-        let y = run(&ANY, &(), &[x.clone()], &[(DType::I32, &[2, 2, 3])]);
+        let y = run(&ANY, &(), from_ref(&x), &[(DType::I32, &[2, 2, 3])]);
         assert_eq!(y[0].to_i32(), [1, 1, 1, 2, 2, 2, 1, 1, 1, 2, 2, 2]);
         let result = check(&ANY, &(), &[Some(&x)], &[(DType::I32, &[3, 3])]);
         assert_eq!(result, Err(Fault::Shape));

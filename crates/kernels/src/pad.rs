@@ -216,6 +216,7 @@ fn pad_row<T: Copy>(x: &[T], y: &mut [T], from: i64, value: T) {
 
 #[cfg(test)]
 mod tests {
+    use core::slice::from_ref;
     use embarca_num::DType;
 
     use super::*;
@@ -247,7 +248,7 @@ mod tests {
         let params = Params { mode: 0, before: [0, 1, 0, 0, 0, 0, 0, 0], value: [0xfd, 0] };
         let x = Tensor::i8(&[1, 1, 2, 2], &[1, 2, 3, 4]);
         let to = [(DType::I8, &[1, 2, 3, 2][..])];
-        let y = run(&ANY, &params, &[x.clone()], &to);
+        let y = run(&ANY, &params, from_ref(&x), &to);
         assert_eq!(y[0].to_i8(), [-3, -3, -3, -3, -3, -3, 1, 2, 3, 4, -3, -3]);
         let value = Tensor::i8(&[], &[5]);
         let y = run(&ANY, &params, &[x.clone(), value], &to);
@@ -261,7 +262,7 @@ mod tests {
     fn nothing_can_only_be_padded_with_a_constant() {
         let x = Tensor::i32(&[0], &[]);
         let params = Params { mode: 0, before: [0; 8], value: [4, 0] };
-        let y = run(&ANY, &params, &[x.clone()], &[(DType::I32, &[2])]);
+        let y = run(&ANY, &params, from_ref(&x), &[(DType::I32, &[2])]);
         assert_eq!(y[0].to_i32(), [4, 4]);
         let edge = Params { mode: Mode::Edge as u32, ..params };
         let result = try_run(&ANY, &edge, &[Some(&x)], &[(DType::I32, &[2])]);

@@ -178,6 +178,8 @@ fn each_scale<X: crate::walk::Element, Y: crate::walk::Element>(
 
 #[cfg(test)]
 mod tests {
+    use core::slice::from_ref;
+
     use super::*;
     use crate::testing::{Tensor, run};
 
@@ -187,10 +189,10 @@ mod tests {
     fn ties_saturation_and_nan() {
         let x = Tensor::f32(&[8], &[0.25, -0.25, 0.75, -0.75, 1e9, -1e30, f32::NAN, 60.0]);
         let to = [(DType::I8, &[8][..])];
-        let y = run(&I8, &PARAMS, &[x.clone()], &to);
+        let y = run(&I8, &PARAMS, from_ref(&x), &to);
         assert_eq!(y[0].to_i8(), [4, 2, 5, 1, 127, -128, 3, 123]);
         let even = Params { rounding: HALF_EVEN, ..PARAMS };
-        let y = run(&I8, &even, &[x.clone()], &to);
+        let y = run(&I8, &even, from_ref(&x), &to);
         assert_eq!(y[0].to_i8(), [3, 3, 5, 1, 127, -128, 3, 123]);
         let y = run(&U8, &PARAMS, &[x], &[(DType::U8, &[8])]);
         assert_eq!(y[0].bytes(), [4, 2, 5, 1, 255, 0, 3, 123]);

@@ -58,13 +58,15 @@ fn call(call: &mut Call) -> Result<(), Fault> {
 
 #[cfg(test)]
 mod tests {
+    use core::slice::from_ref;
+
     use super::*;
     use crate::testing::{Tensor, run};
 
     #[test]
     fn dimensions_become_elements() {
         let x = Tensor::i8(&[3, 0, 2], &[]);
-        let y = run(&ANY, &Params { start: 0, end: 3 }, &[x.clone()], &[(DType::I64, &[3])]);
+        let y = run(&ANY, &Params { start: 0, end: 3 }, from_ref(&x), &[(DType::I64, &[3])]);
         assert_eq!(y[0].to_i64(), [3, 0, 2]);
         let y = run(&ANY, &Params { start: 2, end: 3 }, &[x], &[(DType::I32, &[1])]);
         assert_eq!(y[0].to_i32(), [2]);

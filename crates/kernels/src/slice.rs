@@ -82,6 +82,7 @@ fn call(call: &mut Call) -> Result<(), Fault> {
 
 #[cfg(test)]
 mod tests {
+    use core::slice::from_ref;
     use embarca_num::DType;
 
     use super::*;
@@ -105,7 +106,7 @@ mod tests {
             (params(&[0, 0, 9], &[1, 1, 1]), [2, 3, 0], &[]),
         ];
         for (params, dims, want) in cases {
-            let y = run(&ANY, &params, &[x.clone()], &[(DType::I32, &dims)]);
+            let y = run(&ANY, &params, from_ref(&x), &[(DType::I32, &dims)]);
             assert_eq!(y[0].to_i32(), want, "{params:?}");
         }
         let outside = [params(&[2], &[1]), params(&[-3], &[1]), params(&[1], &[1])];

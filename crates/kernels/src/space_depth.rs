@@ -243,6 +243,7 @@ fn call_batch_to_space(call: &mut Call) -> Result<(), Fault> {
 
 #[cfg(test)]
 mod tests {
+    use core::slice::from_ref;
     use std::vec::Vec;
 
     use embarca_num::DType;
@@ -258,9 +259,9 @@ mod tests {
             &[0, 9, 18, 27, 36, 45, 54, 63, 1, 10, 19, 28, 37, 46, 55, 64],
         );
         let to = [(DType::I32, &[1, 2, 4, 2][..])];
-        let dcr = run(&DEPTH_TO_SPACE, &Params { block: 2, order: BLOCK_FIRST }, &[x.clone()], &to);
+        let dcr = run(&DEPTH_TO_SPACE, &Params { block: 2, order: BLOCK_FIRST }, from_ref(&x), &to);
         assert_eq!(dcr[0].to_i32(), [0, 9, 18, 27, 1, 10, 19, 28, 36, 45, 54, 63, 37, 46, 55, 64]);
-        let crd = run(&DEPTH_TO_SPACE, &Params { block: 2, order: BLOCK_LAST }, &[x.clone()], &to);
+        let crd = run(&DEPTH_TO_SPACE, &Params { block: 2, order: BLOCK_LAST }, from_ref(&x), &to);
         assert_eq!(crd[0].to_i32(), [0, 36, 9, 45, 1, 37, 10, 46, 18, 54, 27, 63, 19, 55, 28, 64]);
         let back = [(DType::I32, &[1, 1, 2, 8][..])];
         for (order, y) in [(BLOCK_FIRST, dcr), (BLOCK_LAST, crd)] {
@@ -274,7 +275,7 @@ mod tests {
         let x = Tensor::i8(&[1, 3, 3, 1], &[1, 2, 3, 4, 5, 6, 7, 8, 9]);
         let params = BatchParams { block: [2, 2], before: [1, 0], value: [0xf7, 0] };
         let to = [(DType::I8, &[4, 2, 2, 1][..])];
-        let y = run(&SPACE_TO_BATCH, &params, &[x.clone()], &to);
+        let y = run(&SPACE_TO_BATCH, &params, from_ref(&x), &to);
         assert_eq!(y[0].to_i8(), [-9, -9, 4, 6, -9, -9, 5, -9, 1, 3, 7, 9, 2, -9, 8, -9]);
         let back = run(&BATCH_TO_SPACE, &params, &y, &[(DType::I8, &[1, 3, 3, 1])]);
         assert_eq!(back[0], x);
@@ -285,7 +286,7 @@ mod tests {
         let x: Vec<i32> = (0..12).collect();
         let x = Tensor::i32(&[1, 6, 2], &x);
         let params = BatchParams { block: [3, 1], before: [0, 0], value: [0, 0] };
-        let y = run(&SPACE_TO_BATCH, &params, &[x.clone()], &[(DType::I32, &[3, 2, 2])]);
+        let y = run(&SPACE_TO_BATCH, &params, from_ref(&x), &[(DType::I32, &[3, 2, 2])]);
         assert_eq!(y[0].to_i32(), [0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11]);
         let back = run(&BATCH_TO_SPACE, &params, &y, &[(DType::I32, &[1, 6, 2])]);
         assert_eq!(back[0], x);

@@ -42,6 +42,7 @@ fn call(call: &mut Call) -> Result<(), Fault> {
 
 #[cfg(test)]
 mod tests {
+    use core::slice::from_ref;
     use embarca_num::DType;
 
     use super::*;
@@ -51,7 +52,7 @@ mod tests {
     fn parts_come_out_in_order() {
         let x = Tensor::i32(&[2, 3], &[1, 2, 3, 4, 5, 6]);
         let to = [(DType::I32, &[2, 1][..]), (DType::I32, &[2, 0][..]), (DType::I32, &[2, 2][..])];
-        let y = run(&ANY, &Params { axis: 1 }, &[x.clone()], &to);
+        let y = run(&ANY, &Params { axis: 1 }, from_ref(&x), &to);
         assert_eq!(y[0].to_i32(), [1, 4]);
         assert_eq!(y[2].to_i32(), [2, 3, 5, 6]);
         let result = check(&ANY, &Params { axis: 1 }, &[Some(&x)], &to[..2]);

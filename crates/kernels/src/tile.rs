@@ -42,6 +42,7 @@ fn call(call: &mut Call) -> Result<(), Fault> {
 
 #[cfg(test)]
 mod tests {
+    use core::slice::from_ref;
     use embarca_num::DType;
 
     use super::*;
@@ -50,7 +51,7 @@ mod tests {
     #[test]
     fn the_tensor_repeats() {
         let x = Tensor::i8(&[2, 2], &[1, 2, 3, 4]);
-        let y = run(&ANY, &(), &[x.clone()], &[(DType::I8, &[2, 4])]);
+        let y = run(&ANY, &(), from_ref(&x), &[(DType::I8, &[2, 4])]);
         assert_eq!(y[0].to_i8(), [1, 2, 1, 2, 3, 4, 3, 4]);
         let y = run(&ANY, &(), &[x], &[(DType::I8, &[4, 2])]);
         assert_eq!(y[0].to_i8(), [1, 2, 3, 4, 1, 2, 3, 4]);

@@ -119,6 +119,8 @@ fn select<T: Element, K: Ord>(call: &mut Call, key: impl Fn(T) -> K) -> Result<(
 
 #[cfg(test)]
 mod tests {
+    use core::slice::from_ref;
+
     use super::*;
     use crate::testing::{Tensor, run};
 
@@ -127,7 +129,7 @@ mod tests {
         let x = Tensor::f32(&[2, 4], &[1.0, 9.0, 3.0, 9.0, -1.0, -5.0, f32::NAN, -5.0]);
         let params = Params { axis: 1, smallest: 0 };
         let to = [(DType::F32, &[2, 2][..]), (DType::I64, &[2, 2][..])];
-        let y = run(&F32, &params, &[x.clone()], &to);
+        let y = run(&F32, &params, from_ref(&x), &to);
         assert_eq!(y[1].to_i64(), [1, 3, 2, 0]);
         assert_eq!(y[0].to_f32()[..2], [9.0, 9.0]);
         let params = Params { axis: 1, smallest: 1 };

@@ -361,6 +361,8 @@ fn shrink(x: f32, threshold: f32, bias: f32) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use core::slice::from_ref;
+
     use super::*;
     use crate::testing::{Tensor, run};
 
@@ -434,12 +436,12 @@ mod tests {
             (BIT_NOT, [4, -1, i32::MAX]),
         ];
         for (kind, want) in cases {
-            let y = run(&I32, &ParamsInt { kind }, &[x.clone()], &[(DType::I32, &[3])]);
+            let y = run(&I32, &ParamsInt { kind }, from_ref(&x), &[(DType::I32, &[3])]);
             assert_eq!(y[0].to_i32(), want);
         }
         let x = Tensor::f32(&[4], &[f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1.0]);
         for (what, want) in [(1, [1, 0, 0, 0]), (2, [0, 1, 0, 0]), (6, [0, 1, 1, 0])] {
-            let y = run(&TEST, &ParamsTest { what }, &[x.clone()], &[(DType::Bool, &[4])]);
+            let y = run(&TEST, &ParamsTest { what }, from_ref(&x), &[(DType::Bool, &[4])]);
             assert_eq!(y[0].bytes(), want);
         }
     }

@@ -317,14 +317,14 @@ mod tests {
             let len = loops.iter().map(|(dim, _)| dim).product();
             let walk = Walk::new(loops.iter().copied(), [start]);
             let whole = copied(&walk, len, 1);
-            for i in 0..len {
+            for (i, &got) in whole.iter().enumerate().take(len) {
                 let mut rest = i;
                 let mut at = start;
                 for &(dim, [stride]) in loops.iter().rev() {
                     at += (rest % dim) as isize * stride;
                     rest /= dim;
                 }
-                assert_eq!(whole[i], at as u16, "{loops:?} at {i}");
+                assert_eq!(got, at as u16, "{loops:?} at {i}");
             }
             for pieces in [2, 3, 7, len] {
                 assert_eq!(copied(&walk, len, pieces), whole, "{loops:?} in {pieces}");

@@ -219,6 +219,7 @@ fn fold_row<T: Copy, A: Copy>(
 
 #[cfg(test)]
 mod tests {
+    use core::slice::from_ref;
     use std::vec::Vec;
 
     use embarca_num::DType;
@@ -249,7 +250,7 @@ mod tests {
             }
             let got = |kind: Kind, dims: &[u32]| {
                 let params = Params { kind: kind as u32, axes };
-                run(&F32, &params, &[tensor.clone()], &[(DType::F32, dims)])[0].to_f32()
+                run(&F32, &params, from_ref(&tensor), &[(DType::F32, dims)])[0].to_f32()
             };
             assert_eq!(got(Kind::Max, &to), max, "axes {axes:#b}");
             assert_eq!(got(Kind::Max, &keep), max, "axes {axes:#b}");
@@ -278,13 +279,13 @@ mod tests {
         ];
         for (kind, want) in cases {
             let params = Params { kind: kind as u32, axes: 1 };
-            let y = run(&F32, &params, &[x.clone()], &[(DType::F32, &[])])[0].to_f32()[0];
+            let y = run(&F32, &params, from_ref(&x), &[(DType::F32, &[])])[0].to_f32()[0];
             assert!((y - want).abs() < 1e-6, "{kind:?}: {y} and {want}");
         }
         let big = Tensor::f32(&[3], &[1000.0, f32::NEG_INFINITY, 1000.0]);
         let params = Params { kind: Kind::LogSumExp as u32, axes: 1 };
         let y = run(&F32, &params, &[big], &[(DType::F32, &[])])[0].to_f32()[0];
-        assert!((y - 1000.693_1).abs() < 1e-3);
+        assert!((y - 1_000.693_1).abs() < 1e-3);
     }
 
     #[test]
@@ -299,13 +300,13 @@ mod tests {
         ];
         for (kind, want) in cases {
             let params = Params { kind: kind as u32, axes: 2 };
-            let y = run(&I32, &params, &[x.clone()], &[(DType::I32, &[2])]);
+            let y = run(&I32, &params, from_ref(&x), &[(DType::I32, &[2])]);
             assert_eq!(y[0].to_i32(), want, "{kind:?}");
         }
         let x = Tensor::new(DType::Bool, &[2, 2], &[1u8, 0, 1, 1]);
         for (kind, want) in [(Kind::Min, [0, 1]), (Kind::Max, [1, 1])] {
             let params = Params { kind: kind as u32, axes: 2 };
-            let y = run(&BOOL, &params, &[x.clone()], &[(DType::Bool, &[2])]);
+            let y = run(&BOOL, &params, from_ref(&x), &[(DType::Bool, &[2])]);
             assert_eq!(y[0].bytes(), want, "{kind:?}");
         }
     }
@@ -315,7 +316,7 @@ mod tests {
         let x = Tensor::f32(&[0, 2], &[]);
         for (kind, want) in [(Kind::Sum, 0.0), (Kind::Prod, 1.0), (Kind::Max, f32::NEG_INFINITY)] {
             let params = Params { kind: kind as u32, axes: 1 };
-            let y = run(&F32, &params, &[x.clone()], &[(DType::F32, &[2])]);
+            let y = run(&F32, &params, from_ref(&x), &[(DType::F32, &[2])]);
             assert_eq!(y[0].to_f32(), [want; 2]);
         }
     }
