@@ -51,6 +51,8 @@ pub enum Atom {
 /// Expressions with more terms, or nested deeper, become [`Atom::Unknown`].
 const MAX_TERMS: usize = 64;
 const MAX_DEPTH: usize = 24;
+/// Likewise when more atoms than this occur in them, nested ones included.
+const MAX_SIZE: usize = 4096;
 
 impl From<i64> for Dim {
     fn from(value: i64) -> Self {
@@ -105,10 +107,9 @@ impl Dim {
             found(atom)
                 || match atom {
                     Atom::Symbol(_) | Atom::Unknown => false,
-                    Atom::FloorDiv(a, b)
-                    | Atom::Rem(a, b)
-                    | Atom::Min(a, b)
-                    | Atom::Max(a, b) => a.any(found) || b.any(found),
+                    Atom::FloorDiv(a, b) | Atom::Rem(a, b) | Atom::Min(a, b) | Atom::Max(a, b) => {
+                        a.any(found) || b.any(found)
+                    }
                 }
         })
     }
@@ -133,6 +134,19 @@ impl Dim {
             }
         });
         nested.max().unwrap_or(0)
+    }
+
+    /// The number of atoms in it, nested ones included.
+    fn size(&self) -> usize {
+        let Self::Expr(poly) = self else { return 0 };
+        let atoms = poly.terms.iter().flat_map(|(atoms, _)| atoms);
+        let sizes = atoms.map(|atom| match atom {
+            Atom::Symbol(_) | Atom::Unknown => 1,
+            Atom::FloorDiv(a, b) | Atom::Rem(a, b) | Atom::Min(a, b) | Atom::Max(a, b) => {
+                1 + a.size() + b.size()
+            }
+        });
+        sizes.sum()
     }
 
     fn to_terms(&self) -> Vec<(Vec<Atom>, i64)> {
@@ -160,13 +174,17 @@ impl Dim {
             [] => Self::Known(0),
             [(atoms, value)] if atoms.is_empty() => Self::Known(*value),
             _ if MAX_TERMS < merged.len() => Self::unknown(),
-            _ => Self::Expr(Arc::new(Poly { terms: merged })),
+            _ => Self::Expr(Arc::new(Poly { terms: merged })).if_small(),
         }
     }
 
     fn nested(atom: Atom) -> Self {
         let dim = Self::atom(atom);
-        if MAX_DEPTH < dim.depth() { Self::unknown() } else { dim }
+        if MAX_DEPTH < dim.depth() { Self::unknown() } else { dim.if_small() }
+    }
+
+    fn if_small(self) -> Self {
+        if MAX_SIZE < self.size() { Self::unknown() } else { self }
     }
 
     /// `self + other`
@@ -224,7 +242,7 @@ impl Dim {
         let [(by, factor)] = divisor.as_slice() else { return None };
         let mut terms = Vec::new();
         for (atoms, x) in self.to_terms() {
-            if x % factor != 0 {
+            if x.checked_rem(*factor)? != 0 {
                 return None;
             }
             let mut rest = atoms;
@@ -232,7 +250,7 @@ impl Dim {
                 let at = rest.iter().position(|a| a == atom)?;
                 rest.remove(at);
             }
-            terms.push((rest, x / factor));
+            terms.push((rest, x.checked_div(*factor)?));
         }
         Some(Self::from_terms(terms))
     }
@@ -246,7 +264,8 @@ impl Dim {
     pub fn rem(&self, other: &Self) -> Self {
         if let (Self::Known(a), Self::Known(b)) = (self, other) {
             return match floor_div(*a, *b) {
-                Some(quotient) => Self::Known(a - b * quotient),
+                // The product may wrap; the difference is smaller than `b`.
+                Some(quotient) => Self::Known(a.wrapping_sub(b.wrapping_mul(quotient))),
                 None => Self::unknown(),
             };
         }
@@ -260,7 +279,9 @@ impl Dim {
     pub fn smaller(&self, other: &Self) -> Self {
         match self.sub(other) {
             Self::Known(difference) => if difference < 0 { self } else { other }.clone(),
-            Self::Expr(_) => Self::nested(Atom::Min(self.clone(), other.clone())),
+            Self::Expr(_) => self
+                .absorbed(other, false)
+                .unwrap_or_else(|| Self::nested(Atom::Min(self.clone(), other.clone()))),
         }
     }
 
@@ -268,8 +289,27 @@ impl Dim {
     pub fn larger(&self, other: &Self) -> Self {
         match self.sub(other) {
             Self::Known(difference) => if difference < 0 { other } else { self }.clone(),
-            Self::Expr(_) => Self::nested(Atom::Max(self.clone(), other.clone())),
+            Self::Expr(_) => self
+                .absorbed(other, true)
+                .unwrap_or_else(|| Self::nested(Atom::Max(self.clone(), other.clone()))),
         }
+    }
+
+    /// `max(a, max(a, b)) = max(a, b)`, `max(a, min(a, b)) = a`, and the same with both exchanged.
+    fn absorbed(&self, other: &Self, larger: bool) -> Option<Self> {
+        for (one, both) in [(self, other), (other, self)] {
+            let Self::Expr(poly) = both else { continue };
+            let [(atoms, 1)] = poly.terms.as_slice() else { continue };
+            let (a, b, of_larger) = match atoms.as_slice() {
+                [Atom::Max(a, b)] => (a, b, true),
+                [Atom::Min(a, b)] => (a, b, false),
+                _ => continue,
+            };
+            if a == one || b == one {
+                return Some(if of_larger == larger { both } else { one }.clone());
+            }
+        }
+        None
     }
 
     /// The number at given values of the symbols; `None` when one is missing, a division is by
@@ -421,6 +461,13 @@ mod tests {
         check(&k(2).sub(&h), "-s0 + 2", Some(-5));
         check(&h.larger(&h.add(&k(1))), "s0 + 1", Some(8));
         check(&h.smaller(&k(5)), "min(s0, 5)", Some(5));
+        check(&h.larger(&k(5).larger(&h)), "max(5, s0)", Some(7));
+        check(&h.larger(&h.smaller(&k(5))), "s0", Some(7));
+        check(&h.smaller(&h.larger(&k(5))), "s0", Some(7));
+        check(&h.smaller(&h.smaller(&k(5))), "min(s0, 5)", Some(5));
+        check(&k(i64::MIN).rem(&k(3)), "1", Some(1));
+        let least = h.mul(&k(i64::MIN));
+        check(&least.floor_div(&h.mul(&k(-1))), "div(-9223372036854775808*s0, -s0)", None);
         check(&k(1).floor_div(&k(0)), "?", None);
         check(&k(i64::MAX).add(&k(1)), "?", None);
         assert!(h.may_equal(&k(3)) && !h.may_equal(&h.add(&k(1))));
@@ -432,6 +479,11 @@ mod tests {
         let mut dim = Dim::symbol(SymbolId(0));
         for i in 1..200 {
             dim = dim.mul(&Dim::symbol(SymbolId(i)).add(&Dim::Known(1)));
+        }
+        assert!(dim.is_unknown());
+        let mut dim = Dim::symbol(SymbolId(0));
+        for i in 2..60 {
+            dim = dim.floor_div(&Dim::Known(i)).larger(&dim.rem(&Dim::Known(i)));
         }
         assert!(dim.is_unknown());
     }

@@ -147,8 +147,8 @@ impl Sizes<'_> {
             "conv2d" => each(&output()?, input(1)?.get(1..)?),
             // Weights 1,H,W,C.
             "depthwise_conv2d" => each(&output()?, input(1)?.get(1..3)?),
-            // Weights O,H,W,I; every input element meets those of its channel.
-            "conv_transpose2d" => each(&input(0)?, input(1)?.get(..3)?),
+            // Weights O,H,W,I of a group; every input position meets them all.
+            "conv_transpose2d" => each(input(0)?.split_last()?.1, &input(1)?),
             // Weights O,I.
             "dense" => each(&output()?, input(1)?.get(1..)?),
             "matmul" => {

@@ -39,11 +39,17 @@ impl Family {
         }
     }
 
-    pub(super) fn of(op: &str) -> Self {
+    pub(super) fn of(node: &Node) -> Self {
+        let op = Self::named(node.op.name());
+        let function = || function(node).map(|name| Self::named(&name));
+        op.or_else(|| function().flatten()).unwrap_or(Self::Other)
+    }
+
+    fn named(op: &str) -> Option<Self> {
         const PARTS: &[(Family, &[&str])] = &[
             (Family::Product, &["conv", "dense", "matmul", "einsum", "embedding"]),
             (Family::Pool, &["pool", "reduce", "arg_m", "cumsum", "top_k"]),
-            (Family::Norm, &["softmax", "norm", "lrn", "l2_"]),
+            (Family::Norm, &["softmax", "norm", "lrn", "l2_", "standardize"]),
             (Family::Cast, &["quantize", "cast"]),
             (Family::Control, &["lstm", "gru", "rnn", "if", "while", "loop", "scan", "svdf"]),
             (
@@ -88,8 +94,8 @@ impl Family {
                 &[
                     "add", "sub", "mul", "div", "pow", "min", "max", "abs", "neg", "sqrt", "exp",
                     "log", "square", "round", "floor", "ceil", "sin", "cos", "equal", "less",
-                    "greater", "and", "or", "not", "xor", "mod", "sign", "unary", "binary",
-                    "recip",
+                    "greater", "and", "or", "not", "xor", "mod", "sign", "recip", "special",
+                    "differ",
                 ],
             ),
         ];
@@ -102,7 +108,23 @@ impl Family {
             }
         };
         let found = PARTS.iter().find(|(_, parts)| parts.iter().any(|part| matches(&part)));
-        found.map_or(Self::Other, |(family, _)| *family)
+        found.map(|(family, _)| *family)
+    }
+}
+
+/// What an operator of many functions computes: `sigmoid` of a unary one.
+fn function(node: &Node) -> Option<String> {
+    node.op.attrs().into_iter().find_map(|(key, attr)| match (key, attr) {
+        ("function" | "by" | "holds", Attr::Word(word)) => Some(word),
+        _ => None,
+    })
+}
+
+fn title(node: &Node) -> String {
+    match (node.op.name(), function(node)) {
+        (op @ ("reduce" | "cumulate"), Some(function)) => format!("{op} {function}"),
+        (_, Some(function)) => function,
+        (op, None) => op.to_owned(),
     }
 }
 
@@ -154,15 +176,14 @@ impl Describer<'_> {
 
     /// Node `index`.
     pub(super) fn node(&self, index: usize, node: &Node) -> Card {
-        let op = node.op.name();
         let costs = self.stats.nodes.get(index).copied().unwrap_or_default();
         let attrs = self.attrs(node);
-        let family = Family::of(op);
+        let family = Family::of(node);
         let weights = self.weights(node, costs, family == Family::Product);
         let types = self.result_types(node);
         let mut card = Card {
             family,
-            title: op.to_owned(),
+            title: title(node),
             aside: String::new(),
             lines: Vec::new(),
             hover: self.node_hover(index, node, costs),
@@ -189,19 +210,20 @@ impl Describer<'_> {
         card
     }
 
-    /// The types of the outputs; none where the only one is of the input's type.
+    /// The types of the outputs; none where the only one is of the inputs' type.
     fn result_types(&self, node: &Node) -> Vec<String> {
         let data = |id: &&ValueId| !self.is_fixed(**id);
         let inputs: Vec<&ValueId> = node.inputs.iter().flatten().filter(data).collect();
         let ty = |id: &ValueId| self.graph.values.get(id.index()).map(|value| &value.ty);
-        let learned = Family::of(node.op.name()) == Family::Product;
-        if !learned
-            && let ([input], [output]) = (inputs.as_slice(), node.outputs.as_slice())
-            && let (Some(x), Some(y)) = (ty(input), ty(output))
-            && x.dtype == y.dtype
-            && x.dims == y.dims
-        {
-            return Vec::new();
+        let learned = Family::of(node) == Family::Product;
+        if !learned && let [output] = node.outputs.as_slice() {
+            let same = |input: &&ValueId| match (ty(input), ty(output)) {
+                (Some(x), Some(y)) => x.dtype == y.dtype && x.dims == y.dims,
+                _ => false,
+            };
+            if !inputs.is_empty() && inputs.iter().all(same) {
+                return Vec::new();
+            }
         }
         node.outputs.iter().filter_map(ty).map(|ty| self.short_type(ty)).collect()
     }
@@ -269,12 +291,16 @@ impl Describer<'_> {
         match (key, attr) {
             ("strides" | "dilations", _) if all("1") => None,
             ("groups" | "beta", _) if all("1") || all("1.0") => None,
-            ("pads", _) if all("0") => None,
+            ("pads" | "before" | "after" | "begin", _) if all("0") => None,
             (_, Attr::Word(word)) if word == "false" || word == "none" => None,
             (_, Attr::Word(word)) if word == "true" => Some(key.replace('_', " ")),
             ("strides", _) => Some(format!("stride {}", joined("×"))),
             ("dilations", _) => Some(format!("dilation {}", joined("×"))),
             ("pads", _) => Some(format!("pad {}", joined(" "))),
+            ("extra", _) if all("0") => None,
+            ("a" | "b" | "c", Attr::Float(value)) if *value == 0.0 => None,
+            ("function" | "by" | "holds", Attr::Word(_)) => None,
+            ("mode" | "rule", Attr::Word(word)) => Some(word.clone()),
             ("size", _) => Some(items.join("×")),
             // The result's type says it.
             ("dims" | "to", _) => None,

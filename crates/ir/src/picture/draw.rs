@@ -74,8 +74,7 @@ pub(super) fn body(model: &Model, graph: &Graph, stats: &Stats) -> (String, f64,
 
 /// The kinds of boxes in a graph's picture.
 pub(super) fn families(graph: &Graph) -> Vec<Family> {
-    let nodes = graph.nodes.iter().map(|node| Family::of(node.op.name()));
-    nodes.chain([Family::Port]).collect()
+    graph.nodes.iter().map(Family::of).chain([Family::Port]).collect()
 }
 
 /// The boxes and lines of a graph.
