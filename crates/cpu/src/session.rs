@@ -259,6 +259,8 @@ impl<'a> Runner<'a> {
         for (gap, &i) in gaps.iter_mut().zip(&order[..n_outputs]) {
             let tensor = tensor(outputs[i]).ok_or(OVERLAP)?;
             let (begin, len) = tensor.at;
+            // An empty tensor may lie anywhere, also inside another.
+            let begin = if len == 0 { at } else { begin };
             let skip = begin.checked_sub(at).ok_or(OVERLAP)?;
             let (before, tail) = rest.split_at_mut_checked(skip).ok_or(OVERLAP)?;
             let (data, after) = tail.split_at_mut_checked(len).ok_or(OVERLAP)?;
@@ -277,6 +279,7 @@ impl<'a> Runner<'a> {
             let tensor = tensor(index).ok_or(OVERLAP)?;
             let (begin, len) = tensor.at;
             let data = match tensor.region {
+                _ if len == 0 => Some(&[][..]),
                 Region::Weights => self.shared.weights().get(begin..begin + len),
                 Region::Packed(buffer) => {
                     let buffer = self.shared.buffers.get(buffer as usize);

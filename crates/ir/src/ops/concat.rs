@@ -60,7 +60,19 @@ impl OpDef for Concat {
                 }
             }
         }
-        let y = b.op(Self { axis: at }, &inputs)?;
+        // Exporters join what a model has not gathered yet: tensors without elements.
+        if 1 < inputs.len() {
+            let any = inputs[0];
+            let empty = |ty: &TensorType| ty.dims.get(at) == Some(&Dim::Known(0));
+            inputs.retain(|&input| !empty(b.ty(input)));
+            if inputs.is_empty() {
+                inputs.push(any);
+            }
+        }
+        let y = match inputs[..] {
+            [only] if node.format != Format::TfLite => return one(only),
+            _ => b.op(Self { axis: at }, &inputs)?,
+        };
         if node.format == Format::TfLite {
             return tflite_activation(node, b, y);
         }

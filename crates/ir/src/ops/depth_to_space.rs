@@ -25,7 +25,7 @@ impl OpDef for DepthToSpace {
         if node.format == Format::TfLite {
             return one(b.op(Self { block, block_last: false }, &[x])?);
         }
-        let block_last = node.text("mode", "DCR")? == "CRD";
+        let block_last = block_last(node)?;
         let x = b.channels_last(x)?;
         let y = b.op(Self { block, block_last }, &[x])?;
         one(b.channels_first(y)?)
@@ -58,6 +58,15 @@ pub fn block(node: &NodeView<'_>) -> Result<u32, ImportError> {
     let wrong = || ImportError::malformed("is no block size").attribute(name);
     let block = u32::try_from(node.int(name, 0)?).map_err(|_| wrong())?;
     if (1..=1 << 15).contains(&block) { Ok(block) } else { Err(wrong()) }
+}
+
+/// Whether ONNX's `mode` makes the place in the block the faster part of the channel.
+pub fn block_last(node: &NodeView<'_>) -> Result<bool, ImportError> {
+    match node.text("mode", "DCR")? {
+        "DCR" => Ok(false),
+        "CRD" => Ok(true),
+        other => Err(ImportError::malformed(format!("{other} is not known")).attribute("mode")),
+    }
 }
 
 /// The type with other dimensions; one quantization for the whole tensor stays.

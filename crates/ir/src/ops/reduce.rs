@@ -91,8 +91,9 @@ impl OpDef for Reduce {
                     (None, None) => Vec::new(),
                 };
                 if axes.is_empty() && none_is_none {
-                    return Err(ImportError::unsupported("without axes is not supported")
-                        .attribute("noop_with_empty_axes"));
+                    // Each element falls together with itself: a norm is still taken.
+                    let (by, axes) = (Reduction(*kind), Vec::new());
+                    return one(b.op(Self { by, axes, keep }, &[x])?);
                 }
                 one(b.op(Self::new(*kind, &axes, keep, rank)?, &[x])?)
             }

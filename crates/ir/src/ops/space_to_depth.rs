@@ -2,7 +2,7 @@
 
 use embarca_kernels::space_depth as kernel;
 
-use super::depth_to_space::{block, plain};
+use super::depth_to_space::{block, block_last, plain};
 use super::prelude::*;
 
 crate::payload! {
@@ -10,6 +10,8 @@ crate::payload! {
     pub struct SpaceToDepth {
         /// Height and width of a block.
         pub block: u32,
+        /// Whether the place in the block is the faster part of the channel (ONNX's CRD).
+        pub block_last: bool,
     }
 }
 
@@ -22,10 +24,11 @@ impl OpDef for SpaceToDepth {
     fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
         let (x, block) = (node.input(0)?, block(node)?);
         if node.format == Format::TfLite {
-            return one(b.op(Self { block }, &[x])?);
+            return one(b.op(Self { block, block_last: false }, &[x])?);
         }
+        let block_last = block_last(node)?;
         let x = b.channels_last(x)?;
-        let y = b.op(Self { block }, &[x])?;
+        let y = b.op(Self { block, block_last }, &[x])?;
         one(b.channels_first(y)?)
     }
 
@@ -46,7 +49,8 @@ impl OpDef for SpaceToDepth {
     }
 
     fn lower(&self, _: &Io<'_>) -> Result<Lowered, LowerError> {
-        let params = kernel::Params { block: self.block, order: kernel::BLOCK_FIRST };
+        let order = if self.block_last { kernel::BLOCK_LAST } else { kernel::BLOCK_FIRST };
+        let params = kernel::Params { block: self.block, order };
         Ok(Lowered::plain(&kernel::SPACE_TO_DEPTH, &params, 1))
     }
 }
