@@ -48,12 +48,9 @@ fn simplify_transpose(
     if perm.iter().enumerate().all(|(i, &axis)| i == axis) {
         return Ok(Verdict::Replace(vec![source]));
     }
-    // Moving only axes of size 1 moves no data.
     let dims = b.ty(source).dims.clone();
-    let is_one = |axis: &usize| dims[*axis] == Dim::Known(1);
-    let moved: Vec<usize> = perm.iter().copied().filter(|axis| !is_one(axis)).collect();
     let per_axis = b.ty(source).quant.as_ref().is_some_and(|quant| quant.axis.is_some());
-    if moved.is_sorted() && !per_axis {
+    if moves_no_data(&dims, &perm) && !per_axis {
         let dims = perm.iter().map(|&axis| dims[axis].clone()).collect();
         return Ok(Verdict::Replace(vec![b.reshape(source, dims)?]));
     }
@@ -96,15 +93,13 @@ fn sink(b: &mut Builder<'_>, site: &Site<'_>) -> Result<Verdict, ShapeError> {
             sources.push(Source::Absent);
             continue;
         };
-        if b.const_of(input).is_some() {
-            sources.push(Source::Constant(input));
-            continue;
+        match transposed(b, input) {
+            Some((perm, source)) if common.as_ref().is_none_or(|common| *common == perm) => {
+                common = Some(perm);
+                sources.push(Source::Value(source));
+            }
+            _ => sources.push(Source::Other(input)),
         }
-        let Some((perm, source)) = transposed(b, input) else { return Ok(Verdict::Keep) };
-        if *common.get_or_insert_with(|| perm.clone()) != perm {
-            return Ok(Verdict::Keep);
-        }
-        sources.push(Source::Value(source));
     }
     let Some(perm) = common else { return Ok(Verdict::Keep) };
     let Some((op, perm_out)) = site.node.op.sink(&perm) else { return Ok(Verdict::Keep) };
@@ -114,8 +109,8 @@ fn sink(b: &mut Builder<'_>, site: &Site<'_>) -> Result<Verdict, ShapeError> {
         inputs.push(match source {
             Source::Absent => None,
             Source::Value(value) => Some(value),
-            Source::Constant(value) => match broadcast_rank(b, value, perm.len())? {
-                Some(value) => Some(b.transpose(value, &inverse)?),
+            Source::Other(value) => match permuted(b, value, &inverse)? {
+                Some(value) => Some(value),
                 None => return Ok(Verdict::Keep),
             },
         });
@@ -156,24 +151,39 @@ fn has_kernel(
 
 enum Source {
     Absent,
-    Constant(ValueId),
+    /// What a transpose has permuted.
     Value(ValueId),
+    /// What none has, or another one.
+    Other(ValueId),
 }
 
-/// A constant with axes of size 1 in front so that its rank is `rank`.
-fn broadcast_rank(
+/// A value with axes of size 1 in front and then permuted, where that costs nothing: of a constant,
+/// or of a value whose axes of other sizes stay in order.
+fn permuted(
     b: &mut Builder<'_>,
     value: ValueId,
-    rank: usize,
+    perm: &[usize],
 ) -> Result<Option<ValueId>, ShapeError> {
-    let dims = b.ty(value).dims.clone();
-    if rank < dims.len()
-        || (dims.len() < rank && b.ty(value).quant.as_ref().is_some_and(|q| q.axis.is_some()))
-    {
+    let ty = b.ty(value).clone();
+    let per_axis = ty.quant.as_ref().is_some_and(|quant| quant.axis.is_some());
+    if perm.len() < ty.rank() || (ty.rank() < perm.len() && per_axis) {
         return Ok(None);
     }
-    let ones = std::iter::repeat_n(Dim::Known(1), rank - dims.len());
-    b.reshape(value, ones.chain(dims).collect()).map(Some)
+    let ones = std::iter::repeat_n(Dim::Known(1), perm.len() - ty.rank());
+    let dims: Vec<Dim> = ones.chain(ty.dims).collect();
+    if b.const_of(value).is_some() {
+        let value = b.reshape(value, dims)?;
+        return b.transpose(value, perm).map(Some);
+    }
+    if per_axis || !moves_no_data(&dims, perm) {
+        return Ok(None);
+    }
+    b.reshape(value, perm.iter().map(|&axis| dims[axis].clone()).collect()).map(Some)
+}
+
+/// Whether a permutation of these axes only moves those of size 1.
+fn moves_no_data(dims: &[Dim], perm: &[usize]) -> bool {
+    perm.iter().filter(|&&axis| dims[axis] != Dim::Known(1)).is_sorted()
 }
 
 fn inverse(perm: &[usize]) -> Vec<usize> {
