@@ -243,7 +243,12 @@ impl Describer<'_> {
             };
             let single = data.filter(|data| data.len() == 1).and_then(Const::to_f64);
             match single.as_deref() {
-                Some([value]) => parts.push(format!("{}", *value as f32)),
+                Some([stored]) => {
+                    let quant = value.ty.quant.as_ref().and_then(|quant| quant.single());
+                    let (scale, zero) = quant.unwrap_or((1.0, 0));
+                    let real = (stored - f64::from(zero)) * f64::from(scale);
+                    parts.push(format!("{}", real as f32));
+                }
                 _ => parts.push(self.dims(&value.ty)),
             }
         }
