@@ -366,6 +366,37 @@ impl Dim {
         !matches!(self.sub(other), Self::Known(difference) if difference != 0)
     }
 
+    /// Whether this is at most `other` whatever the symbols are, each at least 0. False also where
+    /// that is not seen.
+    pub fn at_most(&self, other: &Self) -> bool {
+        other.sub(self).never_negative(4)
+    }
+
+    fn never_negative(&self, depth: usize) -> bool {
+        let Self::Expr(poly) = self else { return self.known().is_some_and(|value| 0 <= value) };
+        let atom = |atom: &Atom| match atom {
+            Atom::Symbol(_) => true,
+            _ if depth == 0 => false,
+            Atom::FloorDiv(a, b) => a.never_negative(depth - 1) && b.never_negative(depth - 1),
+            Atom::Rem(_, b) => b.known().is_some_and(|b| 0 < b),
+            Atom::Min(a, b) => a.never_negative(depth - 1) && b.never_negative(depth - 1),
+            Atom::Max(a, b) => a.never_negative(depth - 1) || b.never_negative(depth - 1),
+            Atom::Unknown => false,
+        };
+        let fits = |(atoms, factor): &(Vec<Atom>, i64)| 0 <= *factor && atoms.iter().all(atom);
+        let Some((atoms, factor)) = poly.terms.iter().find(|term| !fits(term)) else { return true };
+        // -f * floor(a / k) is at least -f * a / k, so k times the whole is at least as computed.
+        let ([Atom::FloorDiv(a, k)], ..0, 1..) = (atoms.as_slice(), *factor, depth) else {
+            return false;
+        };
+        if k.known().is_none_or(|k| k <= 0) {
+            return false;
+        }
+        let factor = Self::Known(*factor);
+        let rest = self.sub(&a.floor_div(k).mul(&factor));
+        rest.mul(k).add(&a.mul(&factor)).never_negative(depth - 1)
+    }
+
     /// Writes the expression with the symbols' names.
     pub fn write(
         &self,
@@ -472,6 +503,28 @@ mod tests {
         check(&k(i64::MAX).add(&k(1)), "?", None);
         assert!(h.may_equal(&k(3)) && !h.may_equal(&h.add(&k(1))));
         assert_eq!(h.add(&k(1)).mul(&h), h.mul(&h).add(&h));
+    }
+
+    #[test]
+    fn orders_that_are_seen() {
+        let h = Dim::symbol(SymbolId(0));
+        let k = |value: i64| Dim::Known(value);
+        let half = h.floor_div(&k(2));
+        let cases = [
+            (k(2), k(3), true),
+            (h.clone(), h.add(&k(1)), true),
+            (h.sub(&k(1)), h.clone(), true),
+            (half.clone(), h.clone(), true),
+            (half.add(&half), h.clone(), true),
+            (half.mul(&k(3)), h.clone(), false),
+            (k(5), h.clone(), false),
+            (h.clone(), k(5), false),
+            (h.rem(&k(4)), h.add(&k(3)), false),
+            (Dim::unknown(), h.clone(), false),
+        ];
+        for (a, b, expected) in cases {
+            assert_eq!(a.at_most(&b), expected, "{a} <= {b}");
+        }
     }
 
     #[test]

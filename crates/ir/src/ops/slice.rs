@@ -96,6 +96,7 @@ fn position(at: &Dim, dim: &Dim, low: &Dim, high: &Dim) -> Dim {
             let at = dim.add(&Dim::Known(at));
             if at.known().is_some() { at.larger(low) } else { at }
         }
+        _ if at.at_most(high) => at.clone(),
         _ => at.smaller(high),
     }
 }
@@ -329,7 +330,7 @@ mod tests {
             (None, Some(k(i64::from(i32::MAX))), 2, 0, w.add(&k(1)).floor_div(&k(2))),
             (None, None, -1, -1, w.clone()),
             (None, Some(k(5)), 1, 0, k(5).smaller(&w)),
-            (None, Some(half.clone()), 1, 0, half.smaller(&w)),
+            (None, Some(half.clone()), 1, 0, half.clone()),
         ];
         for (start, end, step, first, len) in cases {
             let part = Part::new(&w, start.as_ref(), end.as_ref(), step).unwrap();

@@ -66,7 +66,7 @@ impl OpDef for Split {
         let total = b.ty(x).dims[at].clone();
         let mut sizes = match sizes {
             Some(sizes) => sizes,
-            None => equal(&total, parts),
+            None => equal(&total, parts, node.has("num_outputs"))?,
         };
         // TFLite lets one size be -1: what the others leave.
         let open: Vec<usize> = (0..sizes.len()).filter(|&i| sizes[i] == Dim::Known(-1)).collect();
@@ -131,19 +131,24 @@ impl OpDef for Split {
     }
 }
 
-/// `parts` sizes of equal length, the last smaller where they do not divide `total`.
-fn equal(total: &Dim, parts: usize) -> Vec<Dim> {
+/// `parts` sizes of equal length, the last smaller where they do not divide `total` and that is
+/// allowed.
+fn equal(total: &Dim, parts: usize, uneven: bool) -> Result<Vec<Dim>, ImportError> {
     let count = Dim::Known(parts as i64);
+    let rest = total.rem(&count);
+    if !uneven || rest == Dim::Known(0) {
+        if rest.known().is_some_and(|rest| rest != 0) || parts == 0 {
+            let message = format!("{total} does not fall into {parts} equal parts");
+            return Err(ImportError::malformed(message));
+        }
+        return Ok(vec![total.floor_div(&count); parts]);
+    }
     let size = total.ceil_div(&count);
     let mut sizes = vec![size.clone(); parts];
-    if let Some(last) = sizes.last_mut()
-        && total.known().is_some_and(|total| total % (parts as i64) != 0)
-    {
+    if let Some(last) = sizes.last_mut() {
         *last = total.sub(&size.mul(&count.sub(&Dim::Known(1))));
-    } else if total.known().is_none() {
-        sizes.fill(total.floor_div(&count));
     }
-    sizes
+    Ok(sizes)
 }
 
 /// The sizes between the places at which Caffe cuts.
