@@ -132,6 +132,9 @@ const BLOCK: usize = 16;
 
 /// Copies the output elements `range` of the nest from `x` to `y`.
 pub fn copy<T: Copy>(walk: &Walk<1>, range: Range<usize>, x: &[T], y: &mut [T]) {
+    if range.is_empty() {
+        return;
+    }
     let (width, [stride]) = walk.inner();
     let (height, [outer]) = walk.second();
     if stride == 1 {
