@@ -94,7 +94,10 @@ fn same(way: &str, reference: &[Const], results: &[Const], largest: f64) -> Resu
 }
 
 /// Runs a plan twice in one session, which has to give the same bits; yields the outputs.
-fn run(
+///
+/// # Errors
+/// When the plan does not load or run.
+pub fn run(
     bytes: &[u8],
     model: &Model,
     inputs: &[Const],

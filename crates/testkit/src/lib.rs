@@ -1,5 +1,6 @@
 //! Case generators and golden drivers. Only for tests.
 
+pub mod cases;
 pub mod differential;
 pub mod random;
 pub mod zoo;

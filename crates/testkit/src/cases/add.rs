@@ -1,0 +1,15 @@
+//! Cases of `add`.
+
+use super::prelude::*;
+
+pub fn cases() -> Vec<AnyCase> {
+    let mut cases = pairs(&Add {});
+    cases.extend(int_pairs(&Add {}, -40, 40));
+    cases.extend([
+        case("quantized", Add {}, [i8s(&[2, 3, 4], 0.02, 7), i8s(&[2, 3, 4], 0.05, -30)])
+            .yields(0.06, 3),
+        case("quantized rows", Add {}, [i8s(&[3, 5], 0.1, -128).open(0), i8s(&[5], 0.1, 0)])
+            .yields(0.15, -20),
+    ]);
+    suite(rounded(1), |_, x| elementwise(x, |x| x[0] + x[1]), cases)
+}

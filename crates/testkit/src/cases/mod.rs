@@ -1,0 +1,94 @@
+//! The cases of every operator, with what it computes of real numbers.
+//!
+//! An operator's file is named like its dossier and yields its [`AnyCase`]s: inputs, attributes, and
+//! a naive reference in f64 that shares no code with the kernels. [`check::check`] runs them and
+//! states the tolerance.
+
+mod array;
+mod case;
+pub mod check;
+mod shared;
+
+pub use array::Array;
+pub use case::{AnyCase, EXACT, Setting, Tolerance, case, f32s, rounded, suite};
+
+/// What every file of cases uses.
+mod prelude {
+    pub use embarca_ir::attr::Attr;
+    pub use embarca_ir::ops::*;
+    pub use embarca_ir::{Dim, Quant};
+    pub use embarca_num::DType;
+
+    pub use super::array::*;
+    pub use super::case::*;
+    pub use super::shared::*;
+    pub(crate) use crate::random::{numbers, word};
+}
+
+macro_rules! cases {
+    ($($module:ident,)*) => {
+        $(mod $module;)*
+
+        /// The cases of each operator, by the name of its dossier's file.
+        pub const SUITES: &[(&str, fn() -> Vec<AnyCase>)] =
+            &[$((stringify!($module), $module::cases),)*];
+    };
+}
+
+cases! {
+    add,
+    arg_max,
+    average_pool2d,
+    batch_to_space,
+    binary,
+    cast,
+    clip,
+    compare,
+    concat,
+    conv2d,
+    conv_transpose2d,
+    cumsum,
+    dense,
+    depth_to_space,
+    depthwise_conv2d,
+    div,
+    expand,
+    gather,
+    gather_elements,
+    gather_nd,
+    is_special,
+    l2_normalize,
+    leaky_relu,
+    log_softmax,
+    logical_not,
+    lrn,
+    matmul,
+    max_pool2d,
+    maximum,
+    minimum,
+    mul,
+    one_hot,
+    pad,
+    prelu,
+    range,
+    reduce,
+    requantize,
+    reshape,
+    resize,
+    scatter_elements,
+    scatter_nd,
+    select,
+    shape_of,
+    slice,
+    softmax,
+    space_to_batch,
+    space_to_depth,
+    split,
+    squared_difference,
+    standardize,
+    sub,
+    tile,
+    top_k,
+    transpose,
+    unary,
+}
