@@ -22,9 +22,19 @@ pub const I8: Kernel = Kernel::new("compare_i8", |s| check(s, DType::I8), call::
 pub const BOOL: Kernel = Kernel::new("compare_bool", |s| check(s, DType::Bool), call::<u8>);
 /// i8 of two quantizations; record [`ParamsQuant`].
 pub const QUANT_I8: Kernel = Kernel::new("compare_quant_i8", check_quant, call_quant);
+/// i16 without quantization or with one for both; record [`Params`].
+pub const I16: Kernel = Kernel::new("compare_i16", |s| check(s, DType::I16), call::<i16>);
+/// u16; record [`Params`].
+pub const U16: Kernel = Kernel::new("compare_u16", |s| check(s, DType::U16), call::<u16>);
+/// u32; record [`Params`].
+pub const U32: Kernel = Kernel::new("compare_u32", |s| check(s, DType::U32), call::<u32>);
+/// u64; record [`Params`].
+pub const U64: Kernel = Kernel::new("compare_u64", |s| check(s, DType::U64), call::<u64>);
+/// f64; record [`Params`].
+pub const F64: Kernel = Kernel::new("compare_f64", |s| check(s, DType::F64), call::<f64>);
 
 /// In the order of their opcodes.
-pub const KERNELS: &[Kernel] = &[F32, I32, I64, U8, I8, BOOL, QUANT_I8];
+pub const KERNELS: &[Kernel] = &[F32, I32, I64, U8, I8, BOOL, QUANT_I8, I16, U16, U32, U64, F64];
 
 /// The comparisons. The numbers are stored in plans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

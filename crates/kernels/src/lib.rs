@@ -10,6 +10,7 @@ extern crate std;
 pub mod call;
 pub mod fast;
 pub mod hybrid;
+pub mod onnx;
 pub mod packing;
 pub mod spatial;
 pub mod tail;
@@ -43,6 +44,7 @@ kernels! {
     9 => l2_normalize,
     10 => standardize,
     11 => conv_transpose2d,
+    12 => quantized_binary,
     40 => binary,
     41 => compare,
     42 => unary,
@@ -73,6 +75,7 @@ kernels! {
     68 => shape_of,
     69 => cumsum,
     70 => top_k,
+    71 => reverse_sequence,
 }
 
 /// The number under which a plan names a kernel.

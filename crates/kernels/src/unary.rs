@@ -17,9 +17,19 @@ pub const I64: Kernel = Kernel::new("unary_i64", check_int::<i64>, call_int::<i6
 pub const NOT: Kernel = Kernel::new("not_bool", |sig| check_same(sig, DType::Bool), call_not);
 /// f32 to bool; record [`ParamsTest`].
 pub const TEST: Kernel = Kernel::new("test_f32", check_test, call_test);
+/// i8 to i8 without quantization; record [`ParamsInt`].
+pub const I8: Kernel = Kernel::new("unary_i8", check_int::<i8>, call_int::<i8>);
+/// u8 to u8 without quantization; record [`ParamsInt`].
+pub const U8: Kernel = Kernel::new("unary_u8", check_int::<u8>, call_int::<u8>);
+/// i16 to i16 without quantization; record [`ParamsInt`].
+pub const I16: Kernel = Kernel::new("unary_i16", check_int::<i16>, call_int::<i16>);
+/// u16 to u16; record [`ParamsInt`].
+pub const U16: Kernel = Kernel::new("unary_u16", check_int::<u16>, call_int::<u16>);
+/// u32 to u32; record [`ParamsInt`].
+pub const U32: Kernel = Kernel::new("unary_u32", check_int::<u32>, call_int::<u32>);
 
 /// In the order of their opcodes.
-pub const KERNELS: &[Kernel] = &[F32, I32, I64, NOT, TEST];
+pub const KERNELS: &[Kernel] = &[F32, I32, I64, NOT, TEST, I8, U8, I16, U16, U32];
 
 /// The functions. `a`, `b` and `c` are the record's parameters. The numbers are stored in plans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -105,6 +105,11 @@ impl OpDef for Compare {
             DType::U8 => &kernel::U8,
             DType::I8 => &kernel::I8,
             DType::Bool => &kernel::BOOL,
+            DType::I16 => &kernel::I16,
+            DType::U16 => &kernel::U16,
+            DType::U32 => &kernel::U32,
+            DType::U64 => &kernel::U64,
+            DType::F64 => &kernel::F64,
             other => return Err(LowerError::no_kernel(format!("comparison of {other}"))),
         };
         Ok(Lowered::plain(kernel, &kernel::Params { kind }, 2))

@@ -115,6 +115,7 @@ pub fn lower_plain(kind: binary::Kind, io: &Io<'_>) -> Result<Lowered, LowerErro
         DType::U8 => &binary::U8,
         DType::I8 => &binary::I8,
         DType::I16 => &binary::I16,
+        DType::U16 => &binary::U16,
         DType::U32 => &binary::U32,
         DType::Bool => &binary::BOOL,
         other => return Err(LowerError::no_kernel(format!("arithmetic on {other}"))),

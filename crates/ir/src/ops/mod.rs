@@ -140,6 +140,7 @@ registry! {
         average_pool2d::AveragePool2d,
         batch_to_space::BatchToSpace,
         binary::Binary,
+        bitwise_not::BitwiseNot,
         cast::Cast,
         clip::Clip,
         compare::Compare,
@@ -174,6 +175,7 @@ registry! {
         requantize::Requantize,
         reshape::Reshape,
         resize::Resize,
+        reverse_sequence::ReverseSequence,
         scatter_elements::ScatterElements,
         scatter_nd::ScatterNd,
         select::Select,
@@ -193,16 +195,24 @@ registry! {
     }
     compositions {
         batch_norm,
+        caffe_argmax,
         caffe_eltwise,
         caffe_pooling,
+        caffe_scale,
+        caffe_threshold,
         constant,
+        dynamic_quantize,
+        einsum,
         fill,
         flatten,
         gemm,
         group_norm,
+        hardmax,
         identity,
         mean,
+        shuffle_channel,
         strided_slice,
+        triangle,
     }
 }
 

@@ -239,19 +239,22 @@ impl OpDef for Unary {
         }
         let kind = self.function.0 as u32;
         let integer = matches!(self.function.0, Kind::Abs | Kind::Neg | Kind::Sign | Kind::Square);
-        match io.input(0)?.ty.dtype {
+        let kernel = match io.input(0)?.ty.dtype {
             DType::F32 => {
                 let Self { a, b, c, .. } = *self;
-                Ok(Lowered::plain(&kernel::F32, &kernel::ParamsF32 { kind, a, b, c }, 1))
+                let params = kernel::ParamsF32 { kind, a, b, c };
+                return Ok(Lowered::plain(&kernel::F32, &params, 1));
             }
-            DType::I32 if integer => {
-                Ok(Lowered::plain(&kernel::I32, &kernel::ParamsInt { kind }, 1))
+            DType::I32 if integer => &kernel::I32,
+            DType::I64 if integer => &kernel::I64,
+            DType::I8 if integer => &kernel::I8,
+            DType::I16 if integer => &kernel::I16,
+            other => {
+                let message = format!("{} of {other}", self.function.name());
+                return Err(LowerError::no_kernel(message));
             }
-            DType::I64 if integer => {
-                Ok(Lowered::plain(&kernel::I64, &kernel::ParamsInt { kind }, 1))
-            }
-            other => Err(LowerError::no_kernel(format!("{} of {other}", self.function.name()))),
-        }
+        };
+        Ok(Lowered::plain(kernel, &kernel::ParamsInt { kind }, 1))
     }
 }
 

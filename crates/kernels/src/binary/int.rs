@@ -64,6 +64,20 @@ impl Lane for i16 {
     }
 }
 
+impl Lane for u16 {
+    const DTYPE: DType = DType::U16;
+    const BITS: u32 = 16;
+    fn wide(self) -> i64 {
+        i64::from(self)
+    }
+    fn narrow(wide: i64) -> Self {
+        wide as Self
+    }
+    fn saturate(wide: i64) -> Self {
+        wide.clamp(Self::MIN.into(), Self::MAX.into()) as Self
+    }
+}
+
 impl Lane for i32 {
     const DTYPE: DType = DType::I32;
     const BITS: u32 = 32;

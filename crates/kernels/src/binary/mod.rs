@@ -41,9 +41,12 @@ pub const I16: Kernel = Kernel::new("binary_i16", int::check::<i16>, int::call::
 pub const U32: Kernel = Kernel::new("binary_u32", int::check::<u32>, int::call::<u32>);
 /// Quantized quotients; record [`ParamsDivI8`].
 pub const DIV_I8: Kernel = Kernel::new("div_i8", quant::check_div, quant::call_div);
+/// u16, u16 to u16; record [`Params`].
+pub const U16: Kernel = Kernel::new("binary_u16", int::check::<u16>, int::call::<u16>);
 
 /// In the order of their opcodes.
-pub const KERNELS: &[Kernel] = &[F32, I32, I64, U8, I8, BOOL, SUM_I8, MUL_I8, I16, U32, DIV_I8];
+pub const KERNELS: &[Kernel] =
+    &[F32, I32, I64, U8, I8, BOOL, SUM_I8, MUL_I8, I16, U32, DIV_I8, U16];
 
 /// What is computed of `a` and `b`. The numbers are stored in plans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
