@@ -10,10 +10,12 @@ pub mod fast;
 pub mod fast_i8;
 pub mod hybrid;
 pub mod i8;
+pub mod onnx;
 
 pub use self::f32::{F32, ParamsF32};
 pub use hybrid::{HYBRID, ParamsHybrid};
 pub use i8::{I8, ParamsI8};
+pub use onnx::ONNX;
 
 use core::ops::Range;
 
@@ -23,7 +25,7 @@ use crate::{
 };
 
 /// In the order of their opcodes.
-pub const KERNELS: &[Kernel] = &[F32, I8, HYBRID];
+pub const KERNELS: &[Kernel] = &[F32, I8, HYBRID, ONNX];
 
 /// The sizes of one convolution, checked against each other.
 #[derive(Clone, Copy, Debug)]

@@ -9,10 +9,12 @@ pub mod f32;
 pub mod fast_i8;
 pub mod hybrid;
 pub mod i8;
+pub mod onnx;
 
 pub use self::f32::{F32, ParamsF32};
 pub use hybrid::HYBRID;
 pub use i8::{I8, ParamsI8};
+pub use onnx::ONNX;
 
 use core::ops::Range;
 
@@ -22,7 +24,7 @@ use crate::{
 };
 
 /// In the order of their opcodes.
-pub const KERNELS: &[Kernel] = &[F32, I8, HYBRID];
+pub const KERNELS: &[Kernel] = &[F32, I8, HYBRID, ONNX];
 
 /// Output channels that are summed at a time.
 const LANES: usize = 16;
