@@ -7,6 +7,7 @@ pub const FAST: &[(&str, Kernel)] = &[
     ("conv2d_f32", conv2d::fast::F32),
     ("conv2d_i8", conv2d::fast_i8::I8),
     ("dense_f32", dense::fast::F32),
+    ("depthwise_conv2d_f32", depthwise_conv2d::fast::F32),
     ("depthwise_conv2d_i8", depthwise_conv2d::fast_i8::I8),
 ];
 

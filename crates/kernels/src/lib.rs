@@ -12,6 +12,7 @@ pub mod fast;
 pub mod hybrid;
 pub mod onnx;
 pub mod packing;
+pub mod products;
 pub mod spatial;
 pub mod tail;
 #[cfg(test)]

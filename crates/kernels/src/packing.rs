@@ -18,7 +18,7 @@ pub const WIDE_I16: u16 = 3;
 pub const PANEL: usize = 16;
 
 /// Rows of [`ROWS_I16`] are a multiple of this long.
-pub const STEP: usize = 16;
+pub const STEP: usize = 32;
 
 /// How many f32 [`PANELS_F32`] has.
 pub fn panels_f32_len(groups: usize, outputs: usize, taps: usize) -> Result<usize, Fault> {
@@ -59,34 +59,4 @@ pub fn rows_i16(taps: usize, w_zero: i16, w: &[i8], packed: &mut [i16]) {
             *to = i16::from(w).wrapping_sub(w_zero);
         }
     }
-}
-
-/// Sums of up to `P` runs of inputs with a panel of weights: `sums[p][j] += x[p][i] * w[i][j]`, in
-/// the order of `i`.
-#[inline(always)]
-pub fn add_panel<const P: usize>(sums: &mut [[f32; PANEL]; P], x: [&[f32]; P], w: &[f32]) {
-    let mut local = *sums;
-    let x = x.map(|x| &x[..w.len() / PANEL]);
-    for (i, w) in w.as_chunks::<PANEL>().0.iter().enumerate() {
-        for p in 0..P {
-            let x = x[p][i];
-            for j in 0..PANEL {
-                local[p][j] += x * w[j];
-            }
-        }
-    }
-    *sums = local;
-}
-
-/// Sums of products of `P` rows of inputs with a row of weights, all of one length.
-#[inline(always)]
-pub fn dots<const P: usize>(x: [&[i16]; P], w: &[i16]) -> [i32; P] {
-    let mut sums = [0i32; P];
-    let x = x.map(|x| &x[..w.len()]);
-    for i in 0..w.len() {
-        for p in 0..P {
-            sums[p] = sums[p].wrapping_add(i32::from(x[p][i]) * i32::from(w[i]));
-        }
-    }
-    sums
 }

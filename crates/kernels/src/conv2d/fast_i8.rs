@@ -9,8 +9,9 @@ use zerocopy::FromBytes;
 use super::{ParamsI8, Shape, i8};
 use crate::{
     Call, Fault, Kernel, Needs, Pack, Signature,
-    packing::{ROWS_I16, STEP, dots, rows_i16, rows_i16_len},
-    tail::{TailI8, factor},
+    packing::{ROWS_I16, rows_i16, rows_i16_len},
+    products::dots,
+    tail::{TailI8, factors},
 };
 
 /// The twin of `conv2d_i8`.
@@ -24,12 +25,25 @@ pub const I8: Kernel = Kernel {
 /// Pixels that share a row of weights.
 const TILE: usize = 4;
 
+/// Output channels that are rescaled together.
+const LANES: usize = 64;
+
+/// Values of the windows that are gathered at a time, so that they stay near while all weights pass
+/// over them.
+const STRETCH: usize = 16_384;
+
+/// Pixels whose windows are gathered at a time.
+fn pixels(row: usize) -> usize {
+    (STRETCH / row.max(1) / TILE).clamp(1, 16) * TILE
+}
+
 fn check(sig: &Signature) -> Result<Needs, Fault> {
     let needs = i8::check(sig)?;
     let params: ParamsI8 = sig.params()?;
     let shape = Shape::of(&params.window, params.groups, sig)?;
     let row = rows_i16_len(1, shape.kernel.iter().product())?;
-    Ok(Needs { scratch: row.checked_mul(2 * TILE).ok_or(Fault::TooLarge)?, ..needs })
+    let scratch = row.checked_mul(2 * pixels(row)).ok_or(Fault::TooLarge)?;
+    Ok(Needs { scratch, ..needs })
 }
 
 fn len(sig: &Signature) -> Result<usize, Fault> {
@@ -55,7 +69,7 @@ fn call(call: &mut Call) -> Result<(), Fault> {
     let y = call.outputs.first_mut().ok_or(Fault::Arity)?;
     let shape = Shape::new(&params.window, params.groups, x.ty, w.ty, y.ty)?;
     let row = rows_i16_len(1, shape.kernel.iter().product())?;
-    let scratch = call.scratch.get_mut(..row * 2 * TILE).ok_or(Fault::TooLarge)?;
+    let scratch = call.scratch.get_mut(..row * 2 * pixels(row)).ok_or(Fault::TooLarge)?;
     let rows = <[i16]>::mut_from_bytes(scratch).unwrap_or_default();
     let outputs = Outputs {
         tail: &params.tail,
@@ -84,15 +98,15 @@ impl Outputs<'_> {
     /// Rows `units` of the output. `rows` holds the windows of a tile.
     fn run(&self, units: Range<usize>, x: &[i8], rows: &mut [i16], y: &mut [i8]) {
         let [height, width, channels] = self.shape.output;
-        let pixels = units.start * width..units.end * width;
-        rows.fill(0);
         let groups = channels.checked_div(self.shape.group).unwrap_or(0);
-        for (tile, y) in y.chunks_mut((TILE * channels).max(1)).enumerate() {
-            let first = pixels.start + tile * TILE;
+        let stretch = pixels(self.row);
+        rows.fill(0);
+        for (i, y) in y.chunks_mut((stretch * channels).max(1)).enumerate() {
+            let first = units.start * width + i * stretch;
             let count = y.len() / channels;
             for group in 0..groups {
-                for (i, row) in rows.chunks_exact_mut(self.row.max(1)).take(count).enumerate() {
-                    let (line, ox) = ((first + i) / width, (first + i) % width);
+                for (at, row) in rows.chunks_exact_mut(self.row.max(1)).take(count).enumerate() {
+                    let (line, ox) = ((first + at) / width, (first + at) % width);
                     self.gather([line / height, line % height, ox], group, x, row);
                 }
                 self.multiply(group, rows, y);
@@ -127,14 +141,29 @@ impl Outputs<'_> {
     /// The group's outputs of all pixels in `y`.
     fn multiply(&self, group: usize, rows: &[i16], y: &mut [i8]) {
         let channels = self.shape.output[2];
-        let row = |i: usize| &rows[i * self.row..][..self.row];
-        for o in group * self.shape.group..(group + 1) * self.shape.group {
-            let w = &self.w[o * self.row..][..self.row / STEP * STEP];
-            let bias = self.bias.map_or(0, |bias| bias[o]);
-            let sums = dots([row(0), row(1), row(2), row(3)], w);
-            let factor = factor(self.factors, o);
-            for (y, sum) in y.chunks_exact_mut(channels).zip(sums) {
-                y[o] = self.tail.apply(sum.wrapping_add(bias), factor);
+        let end = (group + 1) * self.shape.group;
+        for first in (group * self.shape.group..end).step_by(LANES) {
+            let count = (end - first).min(LANES);
+            let factors = factors::<LANES>(self.factors, first);
+            let mut bias = [0; LANES];
+            if let Some(values) = self.bias {
+                bias[..count].copy_from_slice(&values[first..first + count]);
+            }
+            let tiles = rows.chunks_exact((TILE * self.row).max(1));
+            for (rows, y) in tiles.zip(y.chunks_mut(TILE * channels)) {
+                let row = |i: usize| &rows[i * self.row..][..self.row];
+                let x = [row(0), row(1), row(2), row(3)];
+                let mut sums = [bias; TILE];
+                for j in 0..count {
+                    let products = dots(x, &self.w[(first + j) * self.row..][..self.row]);
+                    for (sums, product) in sums.iter_mut().zip(products) {
+                        sums[j] = sums[j].wrapping_add(product);
+                    }
+                }
+                for (y, sums) in y.chunks_exact_mut(channels).zip(&mut sums) {
+                    let y = &mut y[first..first + count];
+                    self.tail.store(&mut sums[..count], &factors, y);
+                }
             }
         }
     }

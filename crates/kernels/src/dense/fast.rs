@@ -8,7 +8,8 @@ use zerocopy::FromBytes;
 use super::{Shape, f32};
 use crate::{
     Call, Fault, Kernel, Pack, Signature,
-    packing::{PANEL, PANELS_F32, add_panel, panels_f32, panels_f32_len},
+    packing::{PANEL, PANELS_F32, panels_f32, panels_f32_len},
+    products::add_panel,
     tail::ClampF32,
 };
 

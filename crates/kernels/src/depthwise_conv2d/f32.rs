@@ -25,7 +25,7 @@ pub struct ParamsF32 {
 /// f32 to f32; inputs x, w, bias.
 pub const F32: Kernel = Kernel::new("depthwise_conv2d_f32", check, call);
 
-fn check(sig: &Signature) -> Result<Needs, Fault> {
+pub(super) fn check(sig: &Signature) -> Result<Needs, Fault> {
     let params: ParamsF32 = sig.params()?;
     check_types(sig, [DType::F32; 3], 3)?;
     let shape = Shape::of(&params.window, sig)?;

@@ -1,17 +1,17 @@
-//! A twin of the i8 depthwise convolution whose weights are widened to 16 bits beforehand. Integer
-//! sums do not depend on their order, so the results are the same.
+//! A twin of the i8 depthwise convolution that sums several pixels at a time, with weights widened
+//! to 16 bits beforehand. Integer sums do not depend on their order, so the results are the same.
 
 use core::ops::Range;
 
-use embarca_num::fixed::Requant;
+use embarca_num::fixed::{Requant, Rescale};
 use zerocopy::FromBytes;
 
-use super::{LANES, ParamsI8, Shape, i8};
+use super::{ParamsI8, Shape, i8};
 use crate::{
     Call, Fault, Kernel, Pack, Signature,
     packing::WIDE_I16,
     spatial::Taps,
-    tail::{TailI8, factor},
+    tail::{TailI8, factor, factors},
 };
 
 /// The twin of `depthwise_conv2d_i8`.
@@ -21,6 +21,15 @@ pub const I8: Kernel = Kernel {
     run: call,
     pack: Some(Pack { packing: WIDE_I16, input: 1, len, pack }),
 };
+
+/// Channels of a tile.
+const LANES: usize = 8;
+
+/// Channels that are rescaled together, a multiple of [`LANES`].
+const SPAN: usize = 64;
+
+/// Pixels of a tile: with [`LANES`] channels their sums fill eight vectors of four.
+const TILE: usize = 4;
 
 fn len(sig: &Signature) -> Result<usize, Fault> {
     sig.input(1)?.len()?.checked_mul(2).ok_or(Fault::TooLarge)
@@ -66,51 +75,45 @@ struct Outputs<'a> {
 impl Outputs<'_> {
     /// Rows `units` of the output.
     fn run(&self, units: Range<usize>, x: &[i8], y: &mut [i8]) {
-        let [height, width, outputs] = self.shape.output;
-        let mut pixels = y.chunks_exact_mut(outputs.max(1));
-        for unit in units {
-            let image = &x[unit / height * self.shape.image()..][..self.shape.image()];
-            let down = self.shape.axes[0].taps(unit % height);
-            for (ox, y) in pixels.by_ref().take(width).enumerate() {
-                let window = (down, self.shape.axes[1].taps(ox));
-                let full = if self.shape.multiplier == 1 { outputs / LANES * LANES } else { 0 };
-                for first in (0..full).step_by(LANES) {
-                    let sums = self.sum(window, first, image);
-                    self.store(first, &sums, &mut y[first..first + LANES]);
+        let channels = self.shape.output[2];
+        let full = if self.shape.multiplier == 1 { channels / LANES * LANES } else { 0 };
+        for first in (0..full).step_by(SPAN) {
+            let span = Span::new(self, first, (full - first).min(SPAN));
+            self.for_each_row(units.clone(), x, y, |down, x, y| span.run(down, x, y));
+        }
+        if full < channels {
+            self.for_each_row(units, x, y, |down, x, y| {
+                for (ox, y) in y.chunks_exact_mut(channels).enumerate() {
+                    let window = (down, self.shape.axes[1].taps(ox));
+                    for (o, y) in y.iter_mut().enumerate().skip(full) {
+                        let sum = self.sum_one(window, o, x);
+                        *y = self.tail.apply(sum, factor(self.factors, o));
+                    }
                 }
-                for (o, y) in y.iter_mut().enumerate().skip(full) {
-                    let sum = self.sum_one(window, o, image);
-                    self.store(o, &[sum], core::slice::from_mut(y));
-                }
-            }
+            });
         }
     }
 
-    /// The sums of [`LANES`] channels.
-    #[inline(always)]
-    fn sum(&self, (down, across): (Taps, Taps), first: usize, x: &[i8]) -> [i32; LANES] {
-        let ([_, width, channels], kw) = (self.shape.input, self.shape.axes[1].len());
-        let zero = self.tail.in_zero as i16;
-        let mut sums = [0i32; LANES];
-        for (ky, iy) in down.iter() {
-            for (kx, ix) in across.iter() {
-                let x = &x[(iy * width + ix) * channels + first..][..LANES];
-                let w = &self.w[(ky * kw + kx) * channels + first..][..LANES];
-                for lane in 0..LANES {
-                    let x = i16::from(x[lane]).wrapping_sub(zero);
-                    let product = i32::from(x) * i32::from(w[lane]);
-                    sums[lane] = sums[lane].wrapping_add(product);
-                }
-            }
+    /// Calls `each` with the taps that meet the input, the image and the output of every row.
+    fn for_each_row(
+        &self,
+        units: Range<usize>,
+        x: &[i8],
+        y: &mut [i8],
+        mut each: impl FnMut(Taps, &[i8], &mut [i8]),
+    ) {
+        let height = self.shape.output[0];
+        for (unit, y) in units.zip(y.chunks_exact_mut(self.shape.row().max(1))) {
+            let image = &x[unit / height * self.shape.image()..][..self.shape.image()];
+            each(self.shape.axes[0].taps(unit % height), image, y);
         }
-        sums
     }
 
     /// The sum of one output channel.
     fn sum_one(&self, (down, across): (Taps, Taps), o: usize, x: &[i8]) -> i32 {
         let [_, width, channels] = self.shape.input;
         let (kw, outputs) = (self.shape.axes[1].len(), self.shape.output[2]);
-        let mut sum = 0i32;
+        let mut sum = self.bias.map_or(0, |bias| bias[o]);
         for (ky, iy) in down.iter() {
             for (kx, ix) in across.iter() {
                 let x = x[(iy * width + ix) * channels + o / self.shape.multiplier];
@@ -121,12 +124,81 @@ impl Outputs<'_> {
         }
         sum
     }
+}
 
+/// Up to [`SPAN`] neighbouring channels, a multiple of [`LANES`].
+struct Span<'a> {
+    outputs: &'a Outputs<'a>,
+    first: usize,
+    count: usize,
+    factors: Rescale<SPAN>,
+    bias: [i32; SPAN],
+}
+
+impl<'a> Span<'a> {
+    fn new(outputs: &'a Outputs, first: usize, count: usize) -> Self {
+        let mut bias = [0; SPAN];
+        if let Some(values) = outputs.bias {
+            bias[..count].copy_from_slice(&values[first..first + count]);
+        }
+        Self { outputs, first, count, factors: factors(outputs.factors, first), bias }
+    }
+
+    /// One row of the output.
+    fn run(&self, down: Taps, x: &[i8], y: &mut [i8]) {
+        let Shape { axes: [_, axis], output: [_, width, channels], .. } = *self.outputs.shape;
+        let inside = axis.inside(width);
+        let mut at = 0;
+        while at < width {
+            let across = axis.taps(at);
+            let y = &mut y[at * channels..];
+            if inside.contains(&at) && at + TILE <= inside.end {
+                self.tile::<TILE>(down, across, x, y);
+                at += TILE;
+            } else {
+                self.tile::<1>(down, across, x, y);
+                at += 1;
+            }
+        }
+    }
+
+    /// `P` pixels that meet the same taps.
     #[inline(always)]
-    fn store(&self, first: usize, sums: &[i32], y: &mut [i8]) {
-        for (lane, (y, &sum)) in y.iter_mut().zip(sums).enumerate() {
-            let bias = self.bias.map_or(0, |bias| bias[first + lane]);
-            *y = self.tail.apply(sum.wrapping_add(bias), factor(self.factors, first + lane));
+    fn tile<const P: usize>(&self, down: Taps, across: Taps, x: &[i8], y: &mut [i8]) {
+        let Outputs { shape, w, tail, .. } = *self.outputs;
+        let [_, width, channels] = shape.input;
+        let step = shape.axes[1].stride() * channels;
+        let zero = tail.in_zero as i16;
+        let mut all = [self.bias; P];
+        for group in (0..self.count).step_by(LANES) {
+            let mut sums = [[0i32; LANES]; P];
+            for (ky, iy) in down.iter() {
+                let first = self.first + group;
+                let mut at = (iy * width + across.at) * channels + first;
+                let mut w_at = (ky * shape.axes[1].len() + across.first) * channels + first;
+                for _ in 0..across.count {
+                    let Some(w) = w[w_at..].first_chunk::<LANES>() else { break };
+                    for p in 0..P {
+                        let Some(x) = x[at + p * step..].first_chunk::<LANES>() else { break };
+                        for lane in 0..LANES {
+                            let x = i16::from(x[lane]).wrapping_sub(zero);
+                            let product = i32::from(x) * i32::from(w[lane]);
+                            sums[p][lane] = sums[p][lane].wrapping_add(product);
+                        }
+                    }
+                    at += across.step * channels;
+                    w_at += channels;
+                }
+            }
+            for p in 0..P {
+                for (to, sum) in all[p][group..group + LANES].iter_mut().zip(sums[p]) {
+                    *to = to.wrapping_add(sum);
+                }
+            }
+        }
+        for p in 0..P {
+            let y = &mut y[p * channels + self.first..][..self.count];
+            tail.store(&mut all[p][..self.count], &self.factors, y);
         }
     }
 }

@@ -6,6 +6,7 @@
 //! an input each. Output `[N, OH, OW, C*M]`, split into its rows.
 
 pub mod f32;
+pub mod fast;
 pub mod fast_i8;
 pub mod hybrid;
 pub mod i8;

@@ -1,6 +1,7 @@
 //! Fixed-point rescaling: the one definition of integer arithmetic in Embarca. No floats here.
 
 mod exp;
+mod lanes;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -8,6 +9,7 @@ pub use exp::{
     exp_negative, inverse_sqrt, ln_q12_as_q5, logistic, one_over_one_plus, rescale_up,
     scaled_reciprocal, tanh,
 };
+pub use lanes::Rescale;
 
 /// A non-negative real factor, held as `multiplier * 2^(shift - 31)`.
 ///
