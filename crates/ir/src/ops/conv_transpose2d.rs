@@ -116,7 +116,9 @@ fn import_onnx(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>,
                 return Err(ImportError::unsupported("the padding depends on an open dimension"));
             };
             let total = total.saturating_add(i64::from(op.extra[i]));
-            (op.pads[i], op.pads[i + 2], op.extra[i]) = fit(total, 0, auto != "SAME_UPPER")?;
+            let (before, after, missing) = fit(total, 0, auto != "SAME_UPPER")?;
+            (op.pads[i], op.pads[i + 2]) = (before, after);
+            op.extra[i] = op.extra[i].saturating_add(missing);
         }
     } else {
         if auto != "NOTSET" && auto != "VALID" {

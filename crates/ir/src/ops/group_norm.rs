@@ -1,7 +1,11 @@
 //! Layer, instance and group normalization: standardized stretches, then a factor and an offset.
 
+use embarca_kernels::reduce::Kind;
+use embarca_kernels::unary;
+
 use super::prelude::*;
-use super::{Add, Mul, Standardize};
+use super::reduce::{Reduce, Reduction};
+use super::{Add, Mul, Standardize, Sub, Unary};
 
 pub const SPELLINGS: &[Spelling] = &[
     Spelling::onnx("GroupNormalization", 18),
@@ -21,7 +25,11 @@ pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, 
         let mut rows = dims[..start].to_vec();
         rows.push(dim::product(&dims[start..]));
         let y = standardized(b, x, rows, &dims, epsilon)?;
-        return affine(node, b, y, None);
+        let mut outputs = affine(node, b, y, None)?;
+        if 1 < node.n_outputs {
+            outputs.extend(statistics(b, x, (start..dims.len()).collect(), epsilon)?);
+        }
+        return Ok(outputs);
     }
     if dims.len() < 3 {
         return Err(ImportError::malformed(format!("expected N, C, ..., got {}", b.ty(x))));
@@ -57,6 +65,24 @@ fn standardized(
     let rows = b.reshape(x, rows)?;
     let y = b.op(Standardize { epsilon }, &[rows])?;
     b.reshape(y, dims.to_vec())
+}
+
+/// Mean and inverse deviation along `axes`, which stay with one element.
+fn statistics(
+    b: &mut Builder<'_>,
+    x: ValueId,
+    axes: Vec<usize>,
+    epsilon: f32,
+) -> Result<[ValueId; 2], ShapeError> {
+    let average = Reduce { by: Reduction(Kind::Mean), axes, keep: true };
+    let mean = b.op(average.clone(), &[x])?;
+    let centred = b.op(Sub {}, &[x, mean])?;
+    let squares = b.op(Mul {}, &[centred, centred])?;
+    let variance = b.op(average, &[squares])?;
+    let epsilon = b.scalar(epsilon);
+    let variance = b.op(Add {}, &[variance, epsilon])?;
+    let inverse = b.op(Unary::plain(unary::Kind::Rsqrt), &[variance])?;
+    Ok([mean, inverse])
 }
 
 /// `y` times input 1 plus input 2, which are followed by the unit axes `spread`.

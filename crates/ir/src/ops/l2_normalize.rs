@@ -31,7 +31,8 @@ impl OpDef for L2Normalize {
         let mut perm: Vec<usize> = (0..rank).collect();
         perm.swap(axis, rank - 1);
         let x = b.transpose(x, &perm)?;
-        let y = b.op(Self { epsilon: 0.0 }, &[x])?;
+        // Zeros stay zeros.
+        let y = b.op(Self { epsilon: f32::MIN_POSITIVE }, &[x])?;
         one(b.transpose(y, &perm)?)
     }
 
