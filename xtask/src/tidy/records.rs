@@ -123,12 +123,14 @@ pub fn check(project: &Project) -> Vec<Finding> {
     let (locked, current) = (locked(project.tree.text(LOCK).unwrap_or_default()), current(project));
     let mut findings: Vec<Finding> =
         broken(&locked, &current).into_iter().map(|what| Finding::in_file(LOCK, what)).collect();
-    for (key, new) in &current {
-        let appended = locked.get(key).is_some_and(|old| new.starts_with(&format!("{old} ")));
-        if !locked.contains_key(key) || appended {
-            let what = format!("{key} is new; run `cargo xtask bless`");
-            findings.push(Finding::in_file(LOCK, what));
-        }
+    let appended = |key: &String, new: &String| {
+        locked.get(key).is_some_and(|old| new.starts_with(&format!("{old} ")))
+    };
+    let is_new = |(key, new): &(&String, &String)| !locked.contains_key(*key) || appended(key, new);
+    let new: Vec<&str> = current.iter().filter(is_new).map(|(key, _)| key.as_str()).collect();
+    if !new.is_empty() {
+        let what = format!("new: {}; run `cargo xtask bless`", new.join(", "));
+        findings.push(Finding::in_file(LOCK, what));
     }
     findings
 }
