@@ -131,7 +131,8 @@ pub fn kernels(project: &Project) -> Vec<Finding> {
     findings
 }
 
-/// `cases! { a, b, }` is sorted and names every operator of the graph.
+/// `cases! { a, b, }` is sorted and names every operator of the graph; every file beside it is listed
+/// or a declared helper.
 pub fn cases(project: &Project) -> Vec<Finding> {
     if project.tree.files("crates/testkit/", "").next().is_none() {
         return Vec::new();
@@ -150,6 +151,11 @@ pub fn cases(project: &Project) -> Vec<Finding> {
         if !list.contains(&name) {
             let what = format!("operator '{name}' has no cases; list it and write them");
             findings.push(Finding::in_file(CASES, what));
+        }
+    }
+    for (name, path, _) in modules(project, CASES) {
+        if !list.contains(&name) && !code.contains(&format!("mod {name};")) {
+            findings.push(Finding::in_file(path, "these cases are not listed in cases!"));
         }
     }
     findings
@@ -228,5 +234,10 @@ registry! {
         let unsorted = list.replace("add,\n clip,", "clip,\n add,");
         shown_failing(cases, &good, &ops(LIST, &[toml, (CASES, &unsorted)]), 1);
         shown_failing(cases, &good, &ops(LIST, &[toml]), 1);
+        let new = ("crates/testkit/src/cases/gelu.rs", "pub fn cases() {}");
+        shown_failing(cases, &good, &ops(LIST, &[toml, (CASES, list), new]), 1);
+        let helper = ("crates/testkit/src/cases/case.rs", "pub struct Case;");
+        let declared = format!("mod case;\n{list}");
+        shown_failing(cases, &ops(LIST, &[toml, (CASES, &declared), helper]), &ops(LIST, &[toml]), 1);
     }
 }
