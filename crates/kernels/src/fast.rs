@@ -15,3 +15,6 @@ pub const FAST: &[(&str, Kernel)] = &[
 pub fn twin(name: &str) -> Option<&'static Kernel> {
     FAST.iter().find(|(definition, _)| *definition == name).map(|(_, twin)| twin)
 }
+
+#[cfg(test)]
+mod tests;

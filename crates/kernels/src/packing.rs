@@ -42,6 +42,20 @@ pub fn panels_f32(outputs: usize, taps: usize, w: &[f32], packed: &mut [f32]) {
     }
 }
 
+/// The inverse of [`panels_f32`].
+pub fn unpack_panels_f32(outputs: usize, taps: usize, packed: &[f32], w: &mut [f32]) {
+    let group_len = outputs.div_ceil(PANEL) * PANEL * taps;
+    let groups = w.chunks_exact_mut((outputs * taps).max(1));
+    for (w, packed) in groups.zip(packed.chunks_exact(group_len.max(1))) {
+        for (o, row) in w.chunks_exact_mut(taps.max(1)).enumerate() {
+            let panel = &packed[o / PANEL * PANEL * taps..][..PANEL * taps];
+            for (w, lanes) in row.iter_mut().zip(panel.chunks_exact(PANEL)) {
+                *w = lanes[o % PANEL];
+            }
+        }
+    }
+}
+
 /// How many i16 [`ROWS_I16`] has.
 pub fn rows_i16_len(outputs: usize, taps: usize) -> Result<usize, Fault> {
     let len = taps.div_ceil(STEP).checked_mul(STEP).and_then(|row| row.checked_mul(outputs));
@@ -58,5 +72,82 @@ pub fn rows_i16(taps: usize, w_zero: i16, w: &[i8], packed: &mut [i16]) {
         for (to, &w) in row.iter_mut().zip(w) {
             *to = i16::from(w).wrapping_sub(w_zero);
         }
+    }
+}
+
+/// The inverse of [`rows_i16`].
+pub fn unpack_rows_i16(taps: usize, w_zero: i16, packed: &[i16], w: &mut [i8]) {
+    let row_len = taps.div_ceil(STEP) * STEP;
+    let rows = packed.chunks_exact(row_len.max(1));
+    for (row, w) in rows.zip(w.chunks_exact_mut(taps.max(1))) {
+        unpack_wide_i16(w_zero, row, w);
+    }
+}
+
+/// Widens to [`WIDE_I16`].
+pub fn wide_i16(w_zero: i16, w: &[i8], packed: &mut [i16]) {
+    for (to, &w) in packed.iter_mut().zip(w) {
+        *to = i16::from(w).wrapping_sub(w_zero);
+    }
+}
+
+/// The inverse of [`wide_i16`].
+pub fn unpack_wide_i16(w_zero: i16, packed: &[i16], w: &mut [i8]) {
+    for (w, &from) in w.iter_mut().zip(packed) {
+        *w = from.wrapping_add(w_zero) as i8;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+    use std::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn panels_have_their_stated_layout_and_an_inverse() {
+        for (groups, outputs, taps) in [(1, 1, 1), (1, 16, 3), (2, 5, 4), (3, 17, 2), (1, 40, 9)] {
+            let w: Vec<f32> = (1..=groups * outputs * taps).map(|i| i as f32).collect();
+            let len = panels_f32_len(groups, outputs, taps).unwrap();
+            let mut packed = vec![f32::NAN; len];
+            panels_f32(outputs, taps, &w, &mut packed);
+            let panels = outputs.div_ceil(PANEL);
+            for (i, value) in packed.iter().enumerate() {
+                let (lane, tap) = (i % PANEL, i / PANEL % taps);
+                let (panel, group) = (i / PANEL / taps % panels, i / PANEL / taps / panels);
+                let o = panel * PANEL + lane;
+                let expected =
+                    if o < outputs { w[(group * outputs + o) * taps + tap] } else { 0.0 };
+                assert_eq!(*value, expected);
+            }
+            let mut back = vec![0.0; w.len()];
+            unpack_panels_f32(outputs, taps, &packed, &mut back);
+            assert_eq!(back, w);
+        }
+    }
+
+    #[test]
+    fn rows_have_their_stated_layout_and_an_inverse() {
+        for (outputs, taps, w_zero) in [(1, 1, 0), (3, 31, -128), (2, 32, 127), (5, 33, 7)] {
+            let w: Vec<i8> = (0..outputs * taps).map(|i| (i * 37) as i8).collect();
+            let mut packed = vec![99; rows_i16_len(outputs, taps).unwrap()];
+            rows_i16(taps, w_zero, &w, &mut packed);
+            let row_len = taps.div_ceil(STEP) * STEP;
+            for (i, &value) in packed.iter().enumerate() {
+                let (o, tap) = (i / row_len, i % row_len);
+                let expected = if tap < taps { i16::from(w[o * taps + tap]) - w_zero } else { 0 };
+                assert_eq!(value, expected);
+            }
+            let mut back = vec![0; w.len()];
+            unpack_rows_i16(taps, w_zero, &packed, &mut back);
+            assert_eq!(back, w);
+        }
+        let w = [-128, -1, 0, 127];
+        let (mut packed, mut back) = ([0; 4], [0; 4]);
+        wide_i16(-128, &w, &mut packed);
+        assert_eq!(packed, [0, 127, 128, 255]);
+        unpack_wide_i16(-128, &packed, &mut back);
+        assert_eq!(back, w);
     }
 }

@@ -110,8 +110,19 @@ pub(crate) fn try_run(
     outputs: &[(DType, &[u32])],
 ) -> Result<Vec<Tensor>, Fault> {
     let needs = check(kernel, params, inputs, outputs)?;
-    let sources: Vec<_> = inputs.iter().map(|x| x.map(Tensor::src)).collect();
+    let mut sources: Vec<_> = inputs.iter().map(|x| x.map(Tensor::src)).collect();
     let record = params.as_bytes();
+    let mut packed = Vec::new();
+    if let Some(pack) = kernel.pack {
+        let types: Vec<_> = inputs.iter().map(|x| x.map(Tensor::ty)).collect();
+        let results: Vec<_> = outputs.iter().map(|&(dtype, dims)| Ty { dtype, dims }).collect();
+        let sig = Signature { record, inputs: &types, outputs: &results };
+        let len = (pack.len)(&sig)?;
+        packed.resize(len.div_ceil(8), u64::MAX);
+        let source = sources[pack.input].as_mut().unwrap();
+        (pack.pack)(&sig, source.data, &mut packed.as_mut_bytes()[..len])?;
+        source.data = &packed.as_bytes()[..len];
+    }
     let mut scratch = vec![0u64; needs.scratch.div_ceil(8)];
     let run = |pieces: usize, scratch: &mut [u64]| {
         let blank = |&(dtype, dims): &(DType, &[u32])| Tensor::filled(dtype, dims, 0xa5);

@@ -9,7 +9,7 @@ use zerocopy::FromBytes;
 use super::{ParamsI8, Shape, i8};
 use crate::{
     Call, Fault, Kernel, Pack, Signature,
-    packing::WIDE_I16,
+    packing::{WIDE_I16, wide_i16},
     spatial::Taps,
     tail::{TailI8, factor, factors},
 };
@@ -40,9 +40,7 @@ fn pack(sig: &Signature, w: &[u8], packed: &mut [u8]) -> Result<(), Fault> {
     let (Ok(w), Ok(packed)) = (<[i8]>::ref_from_bytes(w), <[i16]>::mut_from_bytes(packed)) else {
         return Err(Fault::Shape);
     };
-    for (to, &w) in packed.iter_mut().zip(w) {
-        *to = i16::from(w).wrapping_sub(params.tail.w_zero as i16);
-    }
+    wide_i16(params.tail.w_zero as i16, w, packed);
     Ok(())
 }
 
