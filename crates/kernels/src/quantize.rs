@@ -124,6 +124,16 @@ pub fn run_quantize<T: Lane>(
     x: &[f32],
     y: &mut [T],
 ) {
+    if T::BITS < 32 {
+        // Zero points of these types are small: values beyond a million saturate in any case.
+        let (low, high) =
+            (T::saturate(i64::MIN).wide() as i32, T::saturate(i64::MAX).wide() as i32);
+        for (y, &x) in y.iter_mut().zip(x) {
+            let value = float::clamp(round(x / scale), -1e6, 1e6) as i32;
+            *y = T::narrow(value.saturating_add(zero).max(low).min(high).into());
+        }
+        return;
+    }
     for (y, &x) in y.iter_mut().zip(x) {
         // From f32 to i64 and down: both saturate.
         let value = round(x / scale) as i64;
