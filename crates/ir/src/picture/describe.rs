@@ -1,7 +1,8 @@
 //! What stands in a box, and what appears when a pointer rests on it.
 
 use crate::attr::Attr;
-use crate::ids::ValueId;
+use crate::dim::Dim;
+use crate::ids::{SymbolId, ValueId};
 use crate::model::{Def, Graph, Model, Node};
 use crate::stats::{NodeStats, Stats};
 use crate::text;
@@ -305,6 +306,8 @@ impl Describer<'_> {
             ("extra", _) if all("0") => None,
             ("a" | "b" | "c", Attr::Float(value)) if *value == 0.0 => None,
             ("function" | "by" | "holds", Attr::Word(_)) => None,
+            // The usual rule; only another one is worth a word.
+            ("rule" | "rescale", Attr::Word(word)) if word == "tflite" => None,
             ("mode" | "rule", Attr::Word(word)) => Some(word.clone()),
             ("size", _) => Some(items.join("×")),
             // The result's type says it.
@@ -368,10 +371,19 @@ impl Describer<'_> {
         if ty.dims.is_empty() {
             return "scalar".to_owned();
         }
-        let dims: Vec<String> =
-            ty.dims.iter().map(|dim| text::dim(dim, &self.model.symbols)).collect();
+        let dims: Vec<String> = ty.dims.iter().map(|dim| short_dim(dim, self.model)).collect();
         dims.join("×")
     }
+}
+
+/// A dimension; a long expression as its value at the preferred sizes, behind `~`.
+pub(super) fn short_dim(dim: &Dim, model: &Model) -> String {
+    let text = text::dim(dim, &model.symbols);
+    if text.chars().count() <= 12 {
+        return text;
+    }
+    let preferred = |id: SymbolId| Some(i64::from(model.symbols.get(id.index())?.preferred));
+    dim.eval(&preferred).map_or(text, |value| format!("~{value}"))
 }
 
 /// `512`, `1.7k`, `27M`

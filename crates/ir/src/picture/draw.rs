@@ -85,8 +85,6 @@ struct Scene {
 
 struct SceneNet {
     net: Net,
-    /// Which output of the source's box.
-    output: usize,
     hover: String,
 }
 
@@ -97,20 +95,20 @@ impl Scene {
         let fixed = fixed_values(graph);
         let describer = Describer { model, graph, stats, fixed: &fixed };
         let mut cards = Vec::new();
-        // Box and output number that write each value.
-        let mut written: Vec<Option<(usize, usize)>> = vec![None; graph.values.len()];
-        let mut write = |id: ValueId, writer: (usize, usize)| {
+        // The box that writes each value.
+        let mut written: Vec<Option<usize>> = vec![None; graph.values.len()];
+        let mut write = |id: ValueId, writer: usize| {
             if let Some(slot) = written.get_mut(id.index()) {
                 *slot = Some(writer);
             }
         };
         for id in &graph.inputs {
             let name = graph.values.get(id.index()).map_or("", |value| &value.name);
-            write(*id, (cards.len(), 0));
+            write(*id, cards.len());
             cards.push(describer.port("input", name, *id));
         }
         for state in &graph.states {
-            write(state.value, (cards.len(), 0));
+            write(state.value, cards.len());
             cards.push(describer.port("state", &state.name, state.value));
         }
         // What is computed from constants alone belongs to the weights of its readers.
@@ -118,9 +116,7 @@ impl Scene {
         let drawn = |node: &&Node| node.outputs.is_empty() || !node.outputs.iter().all(is_fixed);
         let mut readers = Vec::new();
         for (index, node) in graph.nodes.iter().enumerate().filter(|(_, node)| drawn(node)) {
-            for (output, id) in node.outputs.iter().enumerate() {
-                write(*id, (cards.len(), output));
-            }
+            node.outputs.iter().for_each(|id| write(*id, cards.len()));
             readers.push((cards.len(), node));
             cards.push(describer.node(index, node));
         }
@@ -137,8 +133,7 @@ impl Scene {
         let mut read = |id: ValueId, reader: usize| {
             let writer = written.get(id.index()).copied().flatten();
             let readers = targets.entry(id).or_default();
-            if writer.is_some_and(|(writer, _)| writer < reader) && readers.last() != Some(&reader)
-            {
+            if writer.is_some_and(|writer| writer < reader) && readers.last() != Some(&reader) {
                 readers.push(reader);
             }
         };
@@ -149,9 +144,9 @@ impl Scene {
             read(*id, first_end + index);
         }
         let nets = targets.into_iter().filter_map(|(id, targets)| {
-            let (source, output) = written.get(id.index()).copied().flatten()?;
+            let source = written.get(id.index()).copied().flatten()?;
             let hover = describer.value(id);
-            Some(SceneNet { net: Net { source, targets }, output, hover })
+            Some(SceneNet { net: Net { source, targets }, hover })
         });
         let nets = nets.filter(|net| !net.net.targets.is_empty()).collect();
         Self { cards, nets }
@@ -175,46 +170,62 @@ struct Ports {
 
 impl Ports {
     fn new(scene: &Scene, placed: &Layout) -> Self {
-        let reach = WIDTH / 2.0 - 16.0;
         let x = |cell: usize| placed.cells[cell].x;
-        let mut ports = Self {
-            leave: scene.nets.iter().map(|net| x(net.net.source)).collect(),
-            enter: scene.nets.iter().map(|net| vec![0.0; net.net.targets.len()]).collect(),
-        };
-        // Lines of different values leave side by side, in the order of the outputs.
-        let mut leaving: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        let mut entering: BTreeMap<usize, Vec<(f64, usize, usize)>> = BTreeMap::new();
+        let mut leave: Vec<f64> = scene.nets.iter().map(|net| x(net.net.source)).collect();
+        let mut enter: Vec<Vec<f64>> =
+            scene.nets.iter().map(|net| vec![0.0; net.net.targets.len()]).collect();
+        let mut leaving: BTreeMap<usize, Vec<(f64, usize)>> = BTreeMap::new();
         for (index, net) in scene.nets.iter().enumerate() {
-            leaving.entry(net.net.source).or_default().push(index);
-            for (n, &target) in net.net.targets.iter().enumerate() {
-                let from = last_cell(placed, index, net, target).map_or(x(target), x);
-                let wanted = from.clamp(x(target) - reach, x(target) + reach);
-                entering.entry(target).or_default().push((wanted, index, n));
+            let source = net.net.source;
+            let near = net.net.targets.iter().copied();
+            let near = near.filter(|&to| placed.cells[to].layer == placed.cells[source].layer + 1);
+            let nearest =
+                near.min_by(|&a, &b| (x(a) - x(source)).abs().total_cmp(&(x(b) - x(source)).abs()));
+            let towards = nearest.or(placed.lanes[index].get(1).copied()).map_or(x(source), x);
+            leaving.entry(source).or_default().push((towards, index));
+        }
+        // A single value leaves in the middle, several side by side.
+        for (source, mut nets) in leaving.into_iter().filter(|(_, nets)| 1 < nets.len()) {
+            nets.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let places = along(x(source), nets.iter().map(|net| net.0));
+            for ((_, net), place) in nets.into_iter().zip(places) {
+                leave[net] = place;
             }
         }
-        for (source, mut nets) in leaving {
-            nets.sort_by_key(|&net| scene.nets[net].output);
-            let step = (2.0 * reach / nets.len() as f64).min(28.0);
-            let first = x(source) - step * (nets.len() - 1) as f64 / 2.0;
-            for (n, net) in nets.into_iter().enumerate() {
-                ports.leave[net] = first + step * n as f64;
+        let mut entering: BTreeMap<usize, Vec<(f64, usize, usize)>> = BTreeMap::new();
+        for (index, net) in scene.nets.iter().enumerate() {
+            for (n, &target) in net.net.targets.iter().enumerate() {
+                let from = match last_cell(placed, index, net, target) {
+                    Some(cell) if cell == net.net.source => leave[index],
+                    Some(cell) => x(cell),
+                    None => x(target),
+                };
+                entering.entry(target).or_default().push((from, index, n));
             }
         }
         for (target, mut ends) in entering {
             ends.sort_by(|a, b| a.0.total_cmp(&b.0));
-            let wanted: Vec<f64> = ends.iter().map(|end| end.0).collect();
-            let gap = (2.0 * reach / ends.len() as f64).min(14.0);
-            let spread = place::spread(&wanted, gap);
-            // Back into the box as a whole.
-            let (low, high) =
-                (spread.first().copied().unwrap_or(0.0), spread.last().copied().unwrap_or(0.0));
-            let shift = (x(target) - reach - low).max(0.0) - (high - x(target) - reach).max(0.0);
-            for ((_, net, n), place) in ends.into_iter().zip(spread) {
-                ports.enter[net][n] = place + shift;
+            let places = along(x(target), ends.iter().map(|end| end.0));
+            for ((_, net, n), place) in ends.into_iter().zip(places) {
+                enter[net][n] = place;
             }
         }
-        ports
+        Self { leave, enter }
     }
+}
+
+/// Places along the edge of a box, apart from each other and near to where lines come from (sorted).
+fn along(middle: f64, wanted: impl ExactSizeIterator<Item = f64>) -> Vec<f64> {
+    let reach = WIDTH / 2.0 - 16.0;
+    let last = wanted.len().saturating_sub(1) as f64;
+    let gap = (2.0 * reach / last.max(1.0)).min(14.0);
+    // Room for those further out is left at both ends.
+    let within = |(n, x): (usize, f64)| {
+        let (left, right) = (gap * n as f64, gap * (last - n as f64));
+        x.max(middle - reach + left).min(middle + reach - right)
+    };
+    let wanted: Vec<f64> = wanted.enumerate().map(within).collect();
+    place::spread(&wanted, gap)
 }
 
 /// The cell above a target that a net branches off from.

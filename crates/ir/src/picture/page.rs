@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::PictureOptions;
-use super::describe::{Family, human};
+use super::describe::{Family, human, short_dim};
 use super::draw::{STYLE, body, escape, families, preferred_stats};
 use crate::model::{Graph, Model};
 use crate::stats::Stats;
-use crate::text;
 
 /// A page that needs nothing but itself: no scripts, no fonts, no network.
 pub fn html(model: &Model, options: &PictureOptions) -> String {
@@ -72,7 +71,8 @@ fn summary(out: &mut String, model: &Model, main: &Graph, stats: &Stats) {
     let outputs = main.outputs.iter().filter_map(|o| Some((o.name.as_str(), value(o.value)?)));
     let all = inputs.map(|port| ("input", port)).chain(outputs.map(|port| ("output", port)));
     for (what, (name, value)) in all.take(24) {
-        let ty = text::tensor_type(&value.ty, &model.symbols);
+        let dims: Vec<String> = value.ty.dims.iter().map(|dim| short_dim(dim, model)).collect();
+        let ty = format!("{}[{}]", value.ty.dtype, dims.join(","));
         let _ = write!(
             out,
             "<span>{what} <b>{}</b> <code>{}</code></span>\n",
