@@ -225,11 +225,11 @@ mod tests {
               %3 = const #2 f32[10,16] @2
               %8 = clip(%1) {min=-1.0, max=1.0}
               %4 = conv2d(%0, %8) {strides=[2, 2], dilations=[1, 1], pads=[1, 1, 1, 1], groups=1,
-                was_u8=false} -> f32[n,4,4,16]
+                rescale=tflite} -> f32[n,4,4,16]
               %5 = depthwise_conv2d(%4, %2) {strides=[1, 1], dilations=[1, 1],
-                pads=[1, 1, 1, 1], was_u8=false} -> f32[n,4,4,16]
+                pads=[1, 1, 1, 1], rescale=tflite} -> f32[n,4,4,16]
               %6 = clip(%5) {min=0.0, max=6.0}
-              %7 = dense(%6, %3) {asymmetric=false} -> f32[n,4,4,10]
+              %7 = dense(%6, %3) {asymmetric=false, rescale=tflite} -> f32[n,4,4,10]
               output %7
             }";
         let model = text::parse(text, &[weights, depthwise, dense]).unwrap();

@@ -4,7 +4,7 @@
 use embarca_ir::attr::Attr;
 use embarca_ir::ops::{
     Add, AveragePool2d, Concat, Conv2d, Dense, DepthwiseConv2d, Gather, LeakyRelu, MaxPool2d,
-    Maximum, Minimum, Mul, Reshape, Slice, Softmax, Split, Sub,
+    Maximum, Minimum, Mul, Rescale, Reshape, Slice, Softmax, Split, Sub,
 };
 use embarca_ir::{Builder, Const, Dim, GraphId, Model, Op, Quant, ShapeError, TensorType, ValueId};
 use embarca_num::DType;
@@ -284,7 +284,8 @@ impl Maker<'_> {
         let w = self.weights(&[outputs, size[0], size[1], channels / groups], 0);
         let strides = [1 + self.random.below(2), 1 + self.random.below(2)];
         let dilations = self.random.pick(&[[1, 1], [1, 1], [2, 1]]);
-        let op = Conv2d { strides, dilations, pads: self.pads(size), groups, was_u8: false };
+        let op =
+            Conv2d { strides, dilations, pads: self.pads(size), groups, rescale: Rescale::Tflite };
         let bias = self.bias(outputs);
         let outputs = self.b.node(op, &[Some(x), Some(w), bias])?;
         self.declare(&outputs);
@@ -301,7 +302,7 @@ impl Maker<'_> {
         let w = self.weights(&[1, size[0], size[1], outputs], 3);
         let strides = [1 + self.random.below(2), 1 + self.random.below(2)];
         let pads = self.pads(size);
-        let op = DepthwiseConv2d { strides, dilations: [1, 1], pads, was_u8: false };
+        let op = DepthwiseConv2d { strides, dilations: [1, 1], pads, rescale: Rescale::Tflite };
         let bias = self.bias(outputs);
         let outputs = self.b.node(op, &[Some(x), Some(w), bias])?;
         self.declare(&outputs);
@@ -313,7 +314,7 @@ impl Maker<'_> {
         let outputs = 1 + self.random.below(5);
         let w = self.weights(&[outputs, inputs], 0);
         let bias = self.bias(outputs);
-        let outputs = self.b.node(Dense { asymmetric: false }, &[Some(x), Some(w), bias])?;
+        let outputs = self.b.node(Dense::PLAIN, &[Some(x), Some(w), bias])?;
         self.declare(&outputs);
         self.maybe_affine(outputs)
     }

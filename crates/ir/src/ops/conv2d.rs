@@ -3,6 +3,7 @@
 use embarca_kernels::conv2d as kernel;
 
 use super::prelude::*;
+use super::rescale::{Rescale, onnx_scales};
 use super::spatial::{self, ScaleProduct, Window};
 
 crate::payload! {
@@ -16,8 +17,8 @@ crate::payload! {
         pub pads: [i32; 4],
         /// Divides the channels of input and output.
         pub groups: usize,
-        /// Whether the quantized model was unsigned: its scales multiply in f32.
-        pub was_u8: bool,
+        /// How sums of quantized products are stored.
+        pub rescale: Rescale,
     }
 }
 
@@ -35,7 +36,7 @@ pub(super) fn convolution(
     bias: Option<ValueId>,
     window: Window,
     groups: usize,
-    was_u8: bool,
+    rescale: Rescale,
 ) -> Result<ValueId, ShapeError> {
     let Window { strides, dilations, pads } = window;
     let [_, _, _, each] = spatial::weight_dims(b.ty(w))?;
@@ -43,9 +44,9 @@ pub(super) fn convolution(
     let inputs = |w| if bias.is_some() { inputs(w).to_vec() } else { inputs(w)[..2].to_vec() };
     let outputs = if each == 1 && 1 < groups {
         let w = b.transpose(w, &[3, 1, 2, 0])?;
-        b.node(super::DepthwiseConv2d { strides, dilations, pads, was_u8 }, &inputs(w))?
+        b.node(super::DepthwiseConv2d { strides, dilations, pads, rescale }, &inputs(w))?
     } else {
-        b.node(Conv2d { strides, dilations, pads, groups, was_u8 }, &inputs(w))?
+        b.node(Conv2d { strides, dilations, pads, groups, rescale }, &inputs(w))?
     };
     outputs.first().copied().ok_or_else(|| ShapeError::new("the operator has no output"))
 }
@@ -57,7 +58,14 @@ fn import_tflite(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId
     let window = Window::tflite(node, b.ty(x), [height, width])?;
     let channels = b.ty(x).dims.get(3).and_then(Dim::known).unwrap_or(0);
     let groups = usize::try_from(channels).ok().and_then(|c| c.checked_div(each)).unwrap_or(0);
-    let y = convolution(b, [x, w], node.optional(2), window, groups.max(1), node.was_u8)?;
+    let y = convolution(
+        b,
+        [x, w],
+        node.optional(2),
+        window,
+        groups.max(1),
+        Rescale::tflite(node.was_u8),
+    )?;
     tflite_activation(node, b, y)
 }
 
@@ -76,15 +84,15 @@ fn import_onnx(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>,
             (b.transpose(w, &[0, 2, 3, 1])?, [height, width])
         }
     };
-    if let Some(shape) = node.opt_ints("kernel_shape")? {
-        if spatial::plane(&shape, axes, 1)? != size {
-            let message = "differs from the shape of the weights";
-            return Err(ImportError::malformed(message).attribute("kernel_shape"));
-        }
+    if let Some(shape) = node.opt_ints("kernel_shape")?
+        && spatial::plane(&shape, axes, 1)? != size
+    {
+        let message = "differs from the shape of the weights";
+        return Err(ImportError::malformed(message).attribute("kernel_shape"));
     }
     let window = Window::onnx(node, b.ty(x), size, axes)?;
     let groups = usize::try_from(node.int("group", 1)?).unwrap_or(0);
-    let y = convolution(b, [x, w], node.optional(2), window, groups, false)?;
+    let y = convolution(b, [x, w], node.optional(2), window, groups, Rescale::default())?;
     one(spatial::leave(b, y, axes)?)
 }
 
@@ -98,7 +106,7 @@ fn import_caffe(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>
     let groups = usize::try_from(node.int("group", 1)?).unwrap_or(0);
     let w = b.transpose(w, &[0, 2, 3, 1])?;
     let bias = bias.map(|bias| spatial::flat(b, bias)).transpose()?;
-    let y = convolution(b, [x, w], bias, window, groups, false)?;
+    let y = convolution(b, [x, w], bias, window, groups, Rescale::default())?;
     one(spatial::leave(b, y, 2)?)
 }
 
@@ -192,7 +200,14 @@ impl OpDef for Conv2d {
             }
             (DType::I8, DType::I8) => {
                 let params = kernel::ParamsI8 { window, groups, tail: spatial::int8_tail(io)? };
-                let product = if self.was_u8 { ScaleProduct::F32 } else { ScaleProduct::F64 };
+                let product = match self.rescale {
+                    Rescale::Tflite => ScaleProduct::F64,
+                    Rescale::TfliteU8 => ScaleProduct::F32,
+                    Rescale::Onnx => {
+                        args.push(onnx_scales(io, channels)?);
+                        return Ok(Lowered::new(&kernel::ONNX, &params, args));
+                    }
+                };
                 args.push(spatial::factors(io, channels, product)?);
                 Ok(Lowered::new(&kernel::I8, &params, args))
             }

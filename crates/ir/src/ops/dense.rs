@@ -4,14 +4,17 @@ use embarca_kernels::dense as kernel;
 
 use super::conv2d::caffe_blobs;
 use super::prelude::*;
-use crate::foreign::AttrValue;
+use super::rescale::{Rescale, onnx_scales};
 use super::spatial::{self, ScaleProduct};
+use crate::foreign::AttrValue;
 
 crate::payload! {
     /// Inputs x `[rows.., I]`, w `[O, I]`, bias `[O]` (optional).
     pub struct Dense {
         /// Whether f32 rows that meet i8 weights are quantized with a zero point.
         pub asymmetric: bool,
+        /// How sums of quantized products are stored.
+        pub rescale: Rescale,
     }
 }
 
@@ -38,7 +41,10 @@ fn import_tflite(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId
     let [_, width] = spatial::weight_dims(b.ty(w))?;
     let keep = node.flag("keep_num_dims", false)?;
     let x = if keep { x } else { rows(b, x, width)? };
-    let op = Dense { asymmetric: node.flag("asymmetric_quantize_inputs", false)? };
+    let op = Dense {
+        asymmetric: node.flag("asymmetric_quantize_inputs", false)?,
+        rescale: Rescale::Tflite,
+    };
     let bias = node.optional(2).map(|bias| spatial::flat(b, bias)).transpose()?;
     let inputs: Vec<_> = [Some(x), Some(w), bias].into_iter().flatten().collect();
     let y = b.op(op, &inputs)?;
@@ -68,7 +74,12 @@ fn import_caffe(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>
     let x = b.reshape(x, flat)?;
     let bias = bias.map(|bias| spatial::flat(b, bias)).transpose()?;
     let inputs: Vec<_> = [Some(x), Some(w), bias].into_iter().flatten().collect();
-    one(b.op(Dense { asymmetric: false }, &inputs)?)
+    one(b.op(Dense::PLAIN, &inputs)?)
+}
+
+impl Dense {
+    /// A layer of f32 numbers.
+    pub const PLAIN: Self = Self { asymmetric: false, rescale: Rescale::Tflite };
 }
 
 impl OpDef for Dense {
@@ -113,6 +124,10 @@ impl OpDef for Dense {
             (DType::F32, DType::F32) => Ok(Lowered::new(&kernel::F32, &clamp, args)),
             (DType::I8, DType::I8) => {
                 let tail = spatial::int8_tail(io)?;
+                if self.rescale == Rescale::Onnx {
+                    args.push(onnx_scales(io, channels()?)?);
+                    return Ok(Lowered::new(&kernel::ONNX, &tail, args));
+                }
                 args.push(spatial::factors(io, channels()?, ScaleProduct::F32)?);
                 Ok(Lowered::new(&kernel::I8, &tail, args))
             }

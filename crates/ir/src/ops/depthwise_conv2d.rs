@@ -3,6 +3,7 @@
 use embarca_kernels::depthwise_conv2d as kernel;
 
 use super::prelude::*;
+use super::rescale::{Rescale, onnx_scales};
 use super::spatial::{self, ScaleProduct, Window};
 
 crate::payload! {
@@ -14,8 +15,8 @@ crate::payload! {
         pub dilations: [usize; 2],
         /// Top, left, bottom, right.
         pub pads: [i32; 4],
-        /// Whether the quantized model was unsigned: its scales multiply in f32.
-        pub was_u8: bool,
+        /// How sums of quantized products are stored.
+        pub rescale: Rescale,
     }
 }
 
@@ -38,7 +39,7 @@ impl OpDef for DepthwiseConv2d {
         let (x, w) = (node.input(0)?, node.input(1)?);
         let [_, height, width, _] = spatial::weight_dims(b.ty(w))?;
         let Window { strides, dilations, pads } = Window::tflite(node, b.ty(x), [height, width])?;
-        let op = Self { strides, dilations, pads, was_u8: node.was_u8 };
+        let op = Self { strides, dilations, pads, rescale: Rescale::tflite(node.was_u8) };
         let inputs: Vec<_> = [Some(x), Some(w), node.optional(2)].into_iter().flatten().collect();
         let y = b.op(op, &inputs)?;
         tflite_activation(node, b, y)
@@ -72,7 +73,14 @@ impl OpDef for DepthwiseConv2d {
             }
             (DType::I8, DType::I8) => {
                 let params = kernel::ParamsI8 { window, tail: spatial::int8_tail(io)? };
-                let product = if self.was_u8 { ScaleProduct::F32 } else { ScaleProduct::F64 };
+                let product = match self.rescale {
+                    Rescale::Tflite => ScaleProduct::F64,
+                    Rescale::TfliteU8 => ScaleProduct::F32,
+                    Rescale::Onnx => {
+                        args.push(onnx_scales(io, channels)?);
+                        return Ok(Lowered::new(&kernel::ONNX, &params, args));
+                    }
+                };
                 args.push(spatial::factors(io, channels, product)?);
                 Ok(Lowered::new(&kernel::I8, &params, args))
             }

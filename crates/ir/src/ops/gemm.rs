@@ -22,7 +22,7 @@ pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, 
         let alpha = b.scalar(alpha);
         w = b.op(Mul {}, &[w, alpha])?;
     }
-    let dense = Dense { asymmetric: false };
+    let dense = Dense::PLAIN;
     let Some(mut c) = node.optional(2) else { return one(b.op(dense, &[x, w])?) };
     if beta != 1.0 {
         let beta = b.scalar(beta);

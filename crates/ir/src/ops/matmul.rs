@@ -21,7 +21,7 @@ fn import_onnx(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>,
     if 2 <= a_dims.len() && b_dims.len() == 2 && b.ty(right).known_dims().is_some() {
         // Weights: rows of them are what a dense layer packs.
         let w = b.transpose(right, &[1, 0])?;
-        return one(b.op(Dense { asymmetric: false }, &[left, w])?);
+        return one(b.op(Dense::PLAIN, &[left, w])?);
     }
     // A vector is a row on the left and a column on the right; its axis of 1 leaves the result.
     if let [len] = a_dims.as_slice() {

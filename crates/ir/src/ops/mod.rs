@@ -7,6 +7,7 @@ mod elementwise;
 mod moves;
 mod pooling;
 pub mod prelude;
+mod rescale;
 pub mod spatial;
 
 use crate::attr::{Attr, Payload};
@@ -17,6 +18,8 @@ use crate::foreign_node::NodeView;
 use crate::ids::ValueId;
 use crate::op::{Io, Lowered, OpDef, Operands, Spelling, Tails};
 use crate::types::TensorType;
+
+pub use rescale::Rescale;
 
 /// What the importer needs of a dossier.
 #[derive(Clone, Copy, Debug)]
@@ -161,6 +164,7 @@ registry! {
         leaky_relu::LeakyRelu,
         log_softmax::LogSoftmax,
         logical_not::LogicalNot,
+        lookup::Lookup,
         lrn::Lrn,
         matmul::Matmul,
         max_pool2d::MaxPool2d,
@@ -170,6 +174,7 @@ registry! {
         one_hot::OneHot,
         pad::Pad,
         prelu::Prelu,
+        quantized_binary::QuantizedBinary,
         range::Range,
         reduce::Reduce,
         requantize::Requantize,

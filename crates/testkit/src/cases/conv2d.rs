@@ -3,7 +3,13 @@
 use super::prelude::*;
 
 pub fn cases() -> Vec<AnyCase> {
-    let op = Conv2d { strides: [1, 1], dilations: [1, 1], pads: [0; 4], groups: 1, was_u8: false };
+    let op = Conv2d {
+        strides: [1, 1],
+        dilations: [1, 1],
+        pads: [0; 4],
+        groups: 1,
+        rescale: Rescale::Tflite,
+    };
     let padded = Conv2d { strides: [2, 1], pads: [1, 0, 1, 2], ..op.clone() };
     let dilated = Conv2d { dilations: [2, 3], pads: [2, 3, 2, 3], ..op.clone() };
     let grouped = Conv2d { groups: 2, pads: [1; 4], ..op.clone() };
@@ -31,7 +37,13 @@ pub fn cases() -> Vec<AnyCase> {
             case("no images", op, [f32s(&[0, 4, 4, 3]), w(&[2, 3, 3, 3])]),
             case("quantized", padded.clone(), [&q(1)[..], &[bias(6, 0.02)]].concat())
                 .yields(0.05, 10),
-            case("quantized groups", grouped, q(2)).yields(0.05, -10),
+            case("quantized groups", grouped.clone(), q(2)).yields(0.05, -10),
+            case(
+                "quantized, ONNX",
+                Conv2d { rescale: Rescale::Onnx, ..grouped },
+                [&q(2)[..], &[bias(6, 0.02)]].concat(),
+            )
+            .yields(0.05, -10),
             case("i8 weights", padded, [f32s(&[1, 6, 5, 4]), weights(&[6, 3, 3, 4], 0)])
                 .within(HYBRID),
         ],

@@ -3,7 +3,7 @@
 use super::prelude::*;
 
 pub fn cases() -> Vec<AnyCase> {
-    let op = Dense { asymmetric: false };
+    let op = Dense::PLAIN;
     let (w, b) = (|dims: &[usize]| f32s(dims).constant(), |len| f32s(&[len]).constant());
     suite(
         rounded(1),
@@ -21,10 +21,16 @@ pub fn cases() -> Vec<AnyCase> {
                 [i8s(&[3, 20], 0.02, 4).open(0), weights(&[9, 20], 0), bias(9, 0.02)],
             )
             .yields(0.04, -7),
+            case(
+                "quantized, ONNX",
+                Dense { rescale: Rescale::Onnx, ..op.clone() },
+                [i8s(&[3, 20], 0.02, 4).open(0), weights(&[9, 20], 0), bias(9, 0.02)],
+            )
+            .yields(0.04, -7),
             case("i8 weights", op, [f32s(&[2, 20]), weights(&[9, 20], 0)]).within(HYBRID),
             case(
                 "i8 weights, zero point",
-                Dense { asymmetric: true },
+                Dense { asymmetric: true, ..Dense::PLAIN },
                 [reals(&[2, 20], 0.0, 2.0), weights(&[9, 20], 0)],
             )
             .within(HYBRID),

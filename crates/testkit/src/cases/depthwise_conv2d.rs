@@ -3,7 +3,12 @@
 use super::prelude::*;
 
 pub fn cases() -> Vec<AnyCase> {
-    let op = DepthwiseConv2d { strides: [1, 1], dilations: [1, 1], pads: [1; 4], was_u8: false };
+    let op = DepthwiseConv2d {
+        strides: [1, 1],
+        dilations: [1, 1],
+        pads: [1; 4],
+        rescale: Rescale::Tflite,
+    };
     let strided = DepthwiseConv2d { strides: [2, 3], pads: [0, 1, 2, 0], ..op.clone() };
     let dilated = DepthwiseConv2d { dilations: [2, 2], ..op.clone() };
     let w = |dims: &[usize]| f32s(dims).constant();
@@ -20,7 +25,9 @@ pub fn cases() -> Vec<AnyCase> {
             case("fed weights", op.clone(), [f32s(&[1, 4, 4, 2]), f32s(&[1, 2, 2, 2]), f32s(&[2])]),
             case("no images", op.clone(), [f32s(&[0, 4, 4, 3]), w(&[1, 3, 3, 3])]),
             case("quantized", op.clone(), q()).yields(0.03, 10),
-            case("quantized strides", strided, q()).yields(0.03, 10),
+            case("quantized strides", strided.clone(), q()).yields(0.03, 10),
+            case("quantized, ONNX", DepthwiseConv2d { rescale: Rescale::Onnx, ..strided }, q())
+                .yields(0.03, 10),
             case("i8 weights", op, [f32s(&[1, 6, 5, 4]), weights(&[1, 3, 3, 4], 3)]).within(HYBRID),
         ],
     )
