@@ -66,7 +66,7 @@ pub enum AttrValue {
     Floats(Vec<f32>),
     /// A list of texts.
     Texts(Vec<String>),
-    /// An index into [`ForeignModel::tensors`] (or of the graph that holds the node).
+    /// An index into [`ForeignGraph::tensors`] of the graph that holds the node.
     Tensor(usize),
     /// An index into [`ForeignModel::graphs`].
     Graph(usize),

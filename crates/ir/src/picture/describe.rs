@@ -108,7 +108,7 @@ impl Family {
                 op.contains(*part)
             }
         };
-        let found = PARTS.iter().find(|(_, parts)| parts.iter().any(|part| matches(&part)));
+        let found = PARTS.iter().find(|(_, parts)| parts.iter().any(&matches));
         found.map(|(family, _)| *family)
     }
 }

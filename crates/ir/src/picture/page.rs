@@ -73,9 +73,9 @@ fn summary(out: &mut String, model: &Model, main: &Graph, stats: &Stats) {
     for (what, (name, value)) in all.take(24) {
         let dims: Vec<String> = value.ty.dims.iter().map(|dim| short_dim(dim, model)).collect();
         let ty = format!("{}[{}]", value.ty.dtype, dims.join(","));
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "<span>{what} <b>{}</b> <code>{}</code></span>\n",
+            "<span>{what} <b>{}</b> <code>{}</code></span>",
             escape(name),
             escape(&ty)
         );
@@ -101,10 +101,10 @@ fn legend(out: &mut String, model: &Model) {
     out.push_str("<p class=\"legend\">");
     for family in found {
         let (class, name) = family.names();
-        let _ = write!(
+        let _ = writeln!(
             out,
             "<span><svg class=\"{class}\" width=\"12\" height=\"12\">\
-             <rect class=\"head\" width=\"12\" height=\"12\" rx=\"3\"/></svg>{name}</span>\n",
+             <rect class=\"head\" width=\"12\" height=\"12\" rx=\"3\"/></svg>{name}</span>",
         );
     }
     out.push_str("</p>\n");

@@ -161,8 +161,7 @@ fn align(
             let mut neighbours = near[cell].clone();
             neighbours.sort_unstable_by_key(|&other| at[other]);
             let Some(last) = neighbours.len().checked_sub(1) else { continue };
-            for middle in last / 2..=last.div_ceil(2) {
-                let other = neighbours[middle];
+            for &other in &neighbours[last / 2..=last.div_ceil(2)] {
                 let in_conflict =
                     conflicts.contains(&(other, cell)) || conflicts.contains(&(cell, other));
                 if root[cell] == cell && !taken[other] && free <= at[other] && !in_conflict {
