@@ -47,12 +47,15 @@ fn parse(text: &str) -> Result<Vec<Row>, String> {
     }
 }
 
-/// The files of a model of the zoo.
-fn model(zoo: &Path, manifest: &Json, id: &str) -> Result<Vec<PathBuf>, String> {
+/// The file of a model of the zoo: of Caffe's several the net, beside which its weights lie.
+fn model(zoo: &Path, manifest: &Json, id: &str) -> Result<PathBuf, String> {
     let models = manifest.get("models").list().iter();
     let model = models.clone().find(|model| model.get("id").text() == id);
     let model = model.ok_or_else(|| format!("the zoo has no model '{id}'"))?;
-    Ok(model.get("files").list().iter().map(|file| zoo.join(file.text())).collect())
+    let mut files = model.get("files").list().iter().map(Json::text);
+    let net = files.clone().find(|file| file.ends_with(&format!("{id}.prototxt")));
+    let file = net.or_else(|| files.next()).ok_or_else(|| format!("'{id}' has no file"))?;
+    Ok(zoo.join(file))
 }
 
 /// Builds the command for release and runs `embarca bench` on each row that is named (or all).
@@ -81,7 +84,7 @@ pub fn run(args: &[String]) -> Result<bool, String> {
     let mut all = true;
     for row in &rows {
         let mut command = Command::new(&program);
-        command.arg("bench").args(model(&zoo, &manifest, &row.zoo)?).arg("--raw").args(&row.args);
+        command.arg("bench").arg(model(&zoo, &manifest, &row.zoo)?).arg("--raw").args(&row.args);
         let output = command.output().map_err(|error| shell::cannot_run(&command, &error))?;
         if output.status.success() {
             println!("{:<32} {}", row.name, Times::of(&String::from_utf8_lossy(&output.stdout)));

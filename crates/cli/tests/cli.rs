@@ -109,6 +109,8 @@ fn plans_answer_as_their_models_and_do_not_depend_on_where_they_are_made() {
     assert!(results.windows(2).all(|pair| pair[0] == pair[1]), "{results:?}");
 
     assert!(answer(&["check", &plan, "--for", "aarch64"]).contains("runs on aarch64"));
+    let proven = answer(&["check", &plan]);
+    assert!(proven.contains("1 of 1 test vectors pass"), "{proven}");
     let compared = answer(&["compare", &model, &plan]);
     assert!(compared.contains("no layer diverges"), "{compared}");
     assert!(answer(&["inspect", &plan, "--layers"]).contains("program for x86-64"));

@@ -30,7 +30,7 @@ impl Audio {
     /// The sound at another sample rate; unchanged, `pcm16` included, when it has that already.
     ///
     /// # Errors
-    /// As [`resample`].
+    /// As [`resample()`].
     pub fn at_rate(&self, rate: u32, method: Method, limits: &DataLimits) -> Result<Self> {
         if rate == self.rate {
             return Ok(self.clone());

@@ -30,7 +30,7 @@ mod sha256;
 
 pub use embarca_compile::prepare;
 pub use embarca_cpu::{
-    Limits, LoadError, LoadOptions, Observed, Plan, Port, RunError, Session, Task,
+    Limits, LoadError, LoadOptions, Observed, Plan, Port, RunError, Session, Task, Verdict,
 };
 pub use embarca_import::ImportLimits;
 pub use embarca_ir as ir;

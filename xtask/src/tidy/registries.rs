@@ -238,6 +238,11 @@ registry! {
         shown_failing(cases, &good, &ops(LIST, &[toml, (CASES, list), new]), 1);
         let helper = ("crates/testkit/src/cases/case.rs", "pub struct Case;");
         let declared = format!("mod case;\n{list}");
-        shown_failing(cases, &ops(LIST, &[toml, (CASES, &declared), helper]), &ops(LIST, &[toml]), 1);
+        shown_failing(
+            cases,
+            &ops(LIST, &[toml, (CASES, &declared), helper]),
+            &ops(LIST, &[toml]),
+            1,
+        );
     }
 }

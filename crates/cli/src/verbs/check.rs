@@ -1,6 +1,6 @@
 //! `embarca check PLAN --for T`
 
-use embarca::{LoadError, LoadOptions, Plan, Target};
+use embarca::{LoadError, LoadOptions, Plan, Target, Verdict};
 use embarca_data::{DataLimits, read_file};
 
 use crate::args::Check;
@@ -110,7 +110,10 @@ fn examine(bytes: &[u8], target: &Target) -> Found {
     let host = embarca_target::find(embarca_target::host());
     if host.is_some_and(|host| runs(&host, &program.family)) {
         match Plan::from_bytes(bytes, LoadOptions::default()) {
-            Ok(_) => found.facts.push("opened and prepared on this machine".into()),
+            Ok(plan) => {
+                found.facts.push("opened and prepared on this machine".into());
+                prove(&plan, &mut found);
+            }
             Err(error) => {
                 if matches!(error, LoadError::Weights) {
                     found.next = Some("copy the plan again: its weights are damaged".into());
@@ -120,6 +123,28 @@ fn examine(bytes: &[u8], target: &Target) -> Found {
         }
     }
     found
+}
+
+/// Runs the test vectors that the plan carries.
+fn prove(plan: &Plan, found: &mut Found) {
+    let verdicts = match plan.run_vectors() {
+        Ok(verdicts) => verdicts,
+        Err(error) => return found.obstacles.push(format!("its test vectors do not run: {error}")),
+    };
+    let mut passed = 0;
+    for verdict in &verdicts {
+        match verdict {
+            Verdict::Match(_) => passed += 1,
+            Verdict::Skipped(why) => found.facts.push(format!("a test vector was left out: {why}")),
+            Verdict::Differs(how) => {
+                found.obstacles.push(format!("a test vector yields another result here: {how}"));
+                found.next = Some("please report this, with the plan: it is a defect".into());
+            }
+        }
+    }
+    if 0 < passed {
+        found.facts.push(format!("{passed} of {} test vectors pass", verdicts.len()));
+    }
 }
 
 /// Opcodes below are control flow and custom steps.

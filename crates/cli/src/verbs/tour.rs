@@ -163,7 +163,7 @@ fn drawn(samples: &[(&[u8], u8)], net: &Net, caps: &Caps) -> String {
         let width = width.max(8);
         format!("{:<width$}", format!("{best} {share:.1}%"))
     });
-    text += &format!("  {}", captions.collect::<Vec<_>>().join("   ")).trim_end();
+    text += format!("  {}", captions.collect::<Vec<_>>().join("   ")).trim_end();
     text + "\n"
 }
 

@@ -146,7 +146,7 @@ impl Image {
         Self::new(width, height, self.channels, pixels)
     }
 
-    /// The image at another size, whatever its aspect ratio; see [`fit`] to keep that.
+    /// The image at another size, whatever its aspect ratio; see [`fit()`] to keep that.
     ///
     /// # Errors
     /// A size of zero, or one beyond the limits (also between the two passes).
