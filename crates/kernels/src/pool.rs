@@ -129,8 +129,7 @@ impl Shape {
         &self,
         count_pad: bool,
         units: Range<usize>,
-        x: &[T],
-        y: &mut [T],
+        (x, y): (&[T], &mut [T]),
         start: S,
         add: impl Fn(S, T) -> S,
         finish: impl Fn(S, usize) -> T,
@@ -222,13 +221,13 @@ fn call_average_i8(call: &mut Call) -> Result<(), Fault> {
 pub fn max_f32(params: &ParamsF32, shape: &Shape, units: Range<usize>, x: &[f32], y: &mut [f32]) {
     let larger = |max: f32, x: f32| if max < x || x.is_nan() { x } else { max };
     let finish = |max, _| params.clamp.apply(max);
-    shape.reduce(false, units, x, y, f32::NEG_INFINITY, larger, finish);
+    shape.reduce(false, units, (x, y), f32::NEG_INFINITY, larger, finish);
 }
 
 /// Rows `units` of the output.
 pub fn max_i8(params: &ParamsI8, shape: &Shape, units: Range<usize>, x: &[i8], y: &mut [i8]) {
     let finish = |max: i8, _| i32::from(max).max(params.act_min).min(params.act_max) as i8;
-    shape.reduce(false, units, x, y, i8::MIN, i8::max, finish);
+    shape.reduce(false, units, (x, y), i8::MIN, i8::max, finish);
 }
 
 /// Rows `units` of the output.
@@ -240,7 +239,7 @@ pub fn average_f32(
     y: &mut [f32],
 ) {
     let finish = |sum, count| params.clamp.apply(if count == 0 { 0.0 } else { sum / count as f32 });
-    shape.reduce(params.pool.count_pad == 1, units, x, y, 0.0, |sum, x| sum + x, finish);
+    shape.reduce(params.pool.count_pad == 1, units, (x, y), 0.0, |sum, x| sum + x, finish);
 }
 
 /// Rows `units` of the output: TFLite's `reference_integer_ops::AveragePool` or, with `half_up`,
@@ -259,5 +258,5 @@ pub fn average_i8(params: &ParamsI8, shape: &Shape, units: Range<usize>, x: &[i8
         mean.max(params.act_min).min(params.act_max) as i8
     };
     let add = |sum: i32, x: i8| sum + i32::from(x);
-    shape.reduce(params.pool.count_pad == 1, units, x, y, 0, add, finish);
+    shape.reduce(params.pool.count_pad == 1, units, (x, y), 0, add, finish);
 }

@@ -78,11 +78,11 @@ fn import_onnx(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>,
     }
     let [_, _, height, width] = spatial::weight_dims(b.ty(w))?;
     let size = [height, width];
-    if let Some(shape) = node.opt_ints("kernel_shape")? {
-        if spatial::plane(&shape, axes, 1)? != size {
-            let message = "differs from the shape of the weights";
-            return Err(ImportError::malformed(message).attribute("kernel_shape"));
-        }
+    if let Some(shape) = node.opt_ints("kernel_shape")?
+        && spatial::plane(&shape, axes, 1)? != size
+    {
+        let message = "differs from the shape of the weights";
+        return Err(ImportError::malformed(message).attribute("kernel_shape"));
     }
     let groups = usize::try_from(node.int("group", 1)?).unwrap_or(0);
     let pair = |name: &str, default: i64, lone: usize| -> Result<[usize; 2], ImportError> {

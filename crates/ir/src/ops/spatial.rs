@@ -404,3 +404,86 @@ pub fn check_bias(inputs: Operands<'_, '_>, channels: usize) -> Result<(), Shape
         _ => Err(ShapeError::new(format!("the bias is not one number for each of {channels}"))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn window(stride: usize, dilation: usize, pads: [i32; 2]) -> Window {
+        Window { strides: [1, stride], dilations: [1, dilation], pads: [0, pads[0], 0, pads[1]] }
+    }
+
+    #[test]
+    fn widths_of_results() {
+        // input, size, stride, dilation, padding, width rounded down, rounded up
+        let table = [
+            (10, 3, 1, 1, [0, 0], 8, 8),
+            (10, 3, 2, 1, [0, 0], 4, 5),
+            (10, 3, 2, 1, [1, 1], 5, 6),
+            (10, 3, 2, 3, [0, 0], 2, 3),
+            (4, 1, 3, 1, [0, 0], 2, 2),
+            // Rounded up, the last window would begin behind the input.
+            (4, 2, 3, 1, [0, 1], 2, 2),
+            (3, 1, 4, 1, [0, 2], 2, 1),
+            (1, 3, 1, 1, [1, 1], 1, 1),
+        ];
+        for (input, size, stride, dilation, pads, floor, ceil) in table {
+            for (expected, up) in [(floor, false), (ceil, true)] {
+                let window = window(stride, dilation, pads);
+                let known = Dim::Known(input);
+                let result = window.output([&Dim::Known(1), &known], [1, size], up).unwrap();
+                assert_eq!(
+                    result[1],
+                    Dim::Known(expected),
+                    "{input} {size} {stride} {pads:?} {up}"
+                );
+                let symbol = Dim::symbol(crate::SymbolId(0));
+                let open = window.output([&Dim::Known(1), &symbol], [1, size], up).unwrap();
+                assert_eq!(open[1].eval(&|_| Some(input)), Some(expected), "open, {input} {up}");
+            }
+        }
+    }
+
+    #[test]
+    fn windows_that_do_not_fit() {
+        let one = Dim::Known(1);
+        let output = |window: Window, input: i64, size: usize| {
+            window.output([&one, &Dim::Known(input)], [1, size], false)
+        };
+        assert!(output(window(1, 1, [0, 0]), 2, 3).is_err());
+        assert!(output(window(0, 1, [0, 0]), 2, 1).is_err());
+        assert!(output(window(1, 1, [0, 0]), 2, 0).is_err());
+        assert!(output(window(1, 1 << 20, [0, 0]), 1 << 40, 1 << 20).is_err());
+    }
+
+    #[test]
+    fn padding_that_keeps_the_width() {
+        // input, size, stride, dilation, padding with the odd position behind
+        let table = [
+            (10, 3, 1, 1, [1, 1]),
+            (10, 3, 2, 1, [0, 1]),
+            (224, 3, 2, 1, [0, 1]),
+            (225, 3, 2, 1, [1, 1]),
+            (7, 5, 1, 2, [4, 4]),
+            (8, 1, 4, 1, [0, 0]),
+            (10, 4, 1, 1, [1, 2]),
+        ];
+        for (input, size, stride, dilation, [before, after]) in table {
+            let mut window = window(stride, dilation, [9, 9]);
+            let dims = [Dim::Known(1), Dim::Known(input)];
+            window.pad_same([&dims[0], &dims[1]], [1, size], false).unwrap();
+            assert_eq!(window.pads, [0, before, 0, after], "{input} {size} {stride}");
+            window.pad_same([&dims[0], &dims[1]], [1, size], true).unwrap();
+            assert_eq!(window.pads, [0, after, 0, before], "{input} {size} {stride}");
+            let width = window.output([&dims[0], &dims[1]], [1, size], false).unwrap();
+            assert_eq!(width[1], Dim::Known(input).ceil_div(&Dim::Known(stride as i64)));
+        }
+        let open = Dim::symbol(crate::SymbolId(0));
+        let same = |stride| {
+            let mut window = window(stride, 1, [0, 0]);
+            window.pad_same([&open, &open], [3, 3], false).map(|()| window.pads)
+        };
+        assert_eq!(same(1).unwrap(), [1, 1, 1, 1]);
+        assert!(same(2).unwrap_err().hint.is_some());
+    }
+}

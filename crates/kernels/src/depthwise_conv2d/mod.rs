@@ -88,7 +88,7 @@ impl Shape {
     }
 
     /// Calls `finish` with the first channel, the sums and the results-to-be of every group of up
-    /// to [`LANES`] output channels in `units`. A sum begins at 0 and runs over ky, kx.
+    /// to 16 output channels in `units`. A sum begins at 0 and runs over ky, kx.
     #[inline(always)]
     pub fn for_each_sum<X: Copy, W: Copy, S: Copy + Default, Y>(
         &self,
