@@ -109,7 +109,8 @@ pub fn build(model: Model, options: &BuildOptions) -> Result<Vec<u8>, CompileErr
     for (key, value) in &options.provenance {
         plan.provenance.insert(key.clone(), value.as_str().into());
     }
-    plan.provenance.insert("tool".to_owned(), concat!("embarca ", env!("CARGO_PKG_VERSION")).into());
+    plan.provenance
+        .insert("tool".to_owned(), concat!("embarca ", env!("CARGO_PKG_VERSION")).into());
     if options.vectors {
         plan.vectors.extend(vectors::vector(&model));
     }

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use embarca_ir::dim::product;
 use embarca_ir::ops::Slice;
 use embarca_ir::{
-    Algorithm, Arg, Const, Def, Dim, Graph, GraphId, Io, Model, Node, Op, Operand,
-    Operands, Tail, TensorType, Value, ValueId,
+    Algorithm, Arg, Const, Def, Dim, Graph, GraphId, Io, Model, Node, Op, Operand, Operands, Tail,
+    TensorType, Value, ValueId,
 };
 use embarca_num::DType;
 use embarca_target::{Fusion, Target};
@@ -177,21 +177,17 @@ impl Scheduler<'_> {
         if let Some(index) = self.map[value.index()] {
             return Ok(index);
         }
-        let data = self.model.const_of(GraphId(0), value).ok_or_else(|| {
-            CompileError::Bug("a value is read before it is written".to_owned())
-        })?;
+        let data = self
+            .model
+            .const_of(GraphId(0), value)
+            .ok_or_else(|| CompileError::Bug("a value is read before it is written".to_owned()))?;
         let Value { name, ty, .. } = self.graph.value(value);
         let index = self.constant(data, ty.clone(), name);
         self.map[value.index()] = Some(index);
         Ok(index)
     }
 
-    fn node(
-        &mut self,
-        index: usize,
-        node: &Node,
-        skip: &mut [bool],
-    ) -> Result<(), CompileError> {
+    fn node(&mut self, index: usize, node: &Node, skip: &mut [bool]) -> Result<(), CompileError> {
         let viewed = match &node.op {
             Op::Reshape(_) => return self.view(node),
             Op::Concat(concat) => self.join(node, concat.axis)?,
@@ -238,9 +234,9 @@ impl Scheduler<'_> {
         if self.uses[result.index()] != 1 || is_output || !bounded {
             return (tail, results);
         }
-        let reader = self.graph.nodes[index + 1..].iter().position(|reader| {
-            reader.inputs.iter().flatten().any(|input| input == result)
-        });
+        let reader = self.graph.nodes[index + 1..]
+            .iter()
+            .position(|reader| reader.inputs.iter().flatten().any(|input| input == result));
         let Some(reader) = reader.map(|at| index + 1 + at) else { return (tail, results) };
         let Op::Clip(clip) = &self.graph.nodes[reader].op else { return (tail, results) };
         let clipped = self.graph.nodes[reader].outputs[0];
@@ -313,13 +309,19 @@ impl Scheduler<'_> {
         for &input in node.inputs.iter().flatten() {
             let Some(piece) = self.map[input.index()] else { return Ok(false) };
             let Some(len) = self.out.tensors[piece].ty.known_len() else { return Ok(false) };
-            let written = self.out.steps.iter().any(|step| {
-                step.outputs.contains(&piece) && step.action != Action::Join
-            });
+            let written = self
+                .out
+                .steps
+                .iter()
+                .any(|step| step.outputs.contains(&piece) && step.action != Action::Join);
             // A view of a piece could be read before the whole is there.
             let free = self.out.tensors[piece].place == Place::Arena
                 && written
-                && !self.out.tensors.iter().any(|t| matches!(t.place, Place::Alias(of, _) if of == piece))
+                && !self
+                    .out
+                    .tensors
+                    .iter()
+                    .any(|t| matches!(t.place, Place::Alias(of, _) if of == piece))
                 && !pieces.iter().any(|(other, _)| *other == piece);
             if !free || offset % ALIGNMENT != 0 {
                 return Ok(false);
@@ -441,7 +443,10 @@ impl Scheduler<'_> {
 
     /// Whether other tensors are written as parts of this one.
     fn has_pieces(&self, root: TensorIndex) -> bool {
-        self.out.steps.iter().any(|step| step.action == Action::Join && step.outputs.contains(&root))
+        self.out
+            .steps
+            .iter()
+            .any(|step| step.action == Action::Join && step.outputs.contains(&root))
     }
 
     /// Makes the view `source` of `root` the tensor that owns the bytes.

@@ -291,11 +291,8 @@ fn pack(shared: &mut Shared) -> Result<(), LoadError> {
                 .collect();
             let output_types: Vec<Ty<'_>> =
                 outputs.iter().map(|(dtype, dims)| Ty { dtype: *dtype, dims }).collect();
-            let signature = Signature {
-                record: step.record(),
-                inputs: &input_types,
-                outputs: &output_types,
-            };
+            let signature =
+                Signature { record: step.record(), inputs: &input_types, outputs: &output_types };
             // A twin need not take every case that the definition takes.
             if (portable.check)(&signature).is_err() || (kernel.check)(&signature).is_err() {
                 continue;

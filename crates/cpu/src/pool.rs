@@ -82,7 +82,8 @@ impl Pool {
 
     /// Calls `run(chunk, worker)` for each chunk, on several threads; `worker < threads()`.
     fn for_each(&self, chunks: usize, run: &(dyn Fn(usize, usize) + Sync)) {
-        let guard = if chunks < 2 || self.workers.is_empty() { None } else { self.busy.try_lock().ok() };
+        let guard =
+            if chunks < 2 || self.workers.is_empty() { None } else { self.busy.try_lock().ok() };
         if guard.is_none() {
             (0..chunks).for_each(|chunk| run(chunk, 0));
             return;
@@ -147,9 +148,8 @@ impl Pool {
             };
             // SAFETY: each worker is one thread with a part of `scratches` of its own, and the
             // whole is as long as checked above.
-            let mine = unsafe {
-                std::slice::from_raw_parts_mut(scratch_at.at(worker * scratch), scratch)
-            };
+            let mine =
+                unsafe { std::slice::from_raw_parts_mut(scratch_at.at(worker * scratch), scratch) };
             run(range, part, mine);
         });
     }
@@ -271,7 +271,8 @@ mod tests {
                             bytes.fill((unit as u8).wrapping_add(mine[0]));
                         }
                     });
-                    let expected = (0..units).flat_map(|unit| [(unit as u8).wrapping_add(round); 3]);
+                    let expected =
+                        (0..units).flat_map(|unit| [(unit as u8).wrapping_add(round); 3]);
                     assert!(out.iter().copied().eq(expected));
                 }
             }

@@ -198,7 +198,8 @@ fn place(
     let mut end = arena;
     let mut append = |bytes: u64| -> Result<u64, LoadError> {
         let start = end.checked_next_multiple_of(align).ok_or(LoadError::TooLarge)?;
-        end = start.checked_add(bytes).filter(|&end| end <= max_memory).ok_or(LoadError::TooLarge)?;
+        end =
+            start.checked_add(bytes).filter(|&end| end <= max_memory).ok_or(LoadError::TooLarge)?;
         Ok(start)
     };
     let mut states = Vec::new();

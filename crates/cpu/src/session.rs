@@ -166,10 +166,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::run`].
-    pub fn run_observed(
-        &mut self,
-        observe: &mut dyn FnMut(Observed<'_>),
-    ) -> Result<(), RunError> {
+    pub fn run_observed(&mut self, observe: &mut dyn FnMut(Observed<'_>)) -> Result<(), RunError> {
         self.execute(Limits::default(), Some(observe))
     }
 

@@ -263,9 +263,9 @@ impl GraphImporter<'_, '_> {
         let place = format!("variable '{}'", tensor.name);
         let result = self.input_type(tensor).and_then(|ty| {
             let ty = self.rewritten(&ty).unwrap_or(ty);
-            let dims = ty.known_dims().ok_or_else(|| {
-                ImportError::unsupported("has a size that depends on the input")
-            })?;
+            let dims = ty
+                .known_dims()
+                .ok_or_else(|| ImportError::unsupported("has a size that depends on the input"))?;
             // A fresh variable holds the number zero, whatever its zero point.
             let zero = ty.quant.as_ref().and_then(Quant::single).map_or(0, |(_, zero)| zero);
             let fill = if ty.dtype.size() == 1 { zero as u8 } else { 0 };
@@ -337,7 +337,8 @@ impl GraphImporter<'_, '_> {
             }
         }
         if let Err(error) = result {
-            let name = if node.name.is_empty() { String::new() } else { format!(" '{}'", node.name) };
+            let name =
+                if node.name.is_empty() { String::new() } else { format!(" '{}'", node.name) };
             self.refuse(format!("node {index}{name} ({})", node.op), &node.op, error);
         }
     }
@@ -504,7 +505,10 @@ fn constant(tensor: &ForeignTensor<'_>) -> Result<Option<Const>, ImportError> {
         _ => None,
     });
     let wrong = || {
-        ImportError::malformed(format!("constant '{}' has another size than its shape", tensor.name))
+        ImportError::malformed(format!(
+            "constant '{}' has another size than its shape",
+            tensor.name
+        ))
     };
     let dims = known.collect::<Option<Vec<usize>>>().ok_or_else(wrong)?;
     Const::new(dtype, dims, &**data).map(Some).ok_or_else(wrong)
@@ -532,7 +536,11 @@ fn find_importer(format: Format, node: &ForeignNode) -> Result<&'static Importer
             node.op,
             node.version,
             spelling.since,
-            if spelling.until == u32::MAX { "the newest".to_owned() } else { spelling.until.to_string() }
+            if spelling.until == u32::MAX {
+                "the newest".to_owned()
+            } else {
+                spelling.until.to_string()
+            }
         );
         return Err(ImportError::unsupported(message));
     }

@@ -188,11 +188,7 @@ impl<'m> Builder<'m> {
         Ok(outputs)
     }
 
-    fn folded(
-        &mut self,
-        types: &[TensorType],
-        known: &[Option<Vec<Dim>>],
-    ) -> Option<Vec<ValueId>> {
+    fn folded(&mut self, types: &[TensorType], known: &[Option<Vec<Dim>>]) -> Option<Vec<ValueId>> {
         let mut constants = Vec::with_capacity(types.len());
         for (ty, known) in types.iter().zip(known) {
             let dims = ty.known_dims()?;

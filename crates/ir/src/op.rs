@@ -40,8 +40,7 @@ pub struct Operands<'o, 'a>(pub &'o [Option<Operand<'a>>]);
 impl<'a> Operands<'_, 'a> {
     /// Input `index`, which must be there.
     pub fn get(&self, index: usize) -> Result<Operand<'a>, ShapeError> {
-        self.optional(index)
-            .ok_or_else(|| ShapeError::new(format!("input {index} is missing")))
+        self.optional(index).ok_or_else(|| ShapeError::new(format!("input {index} is missing")))
     }
 
     /// Input `index`, if it is there.

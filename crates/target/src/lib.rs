@@ -76,7 +76,10 @@ const DESCRIPTORS: &[(&str, &str)] = &[
 pub fn parse(text: &str) -> Result<Target, String> {
     let target: Target = toml::from_str(text).map_err(|error| error.to_string())?;
     if !target.alignment.is_power_of_two() || !(16..=4096).contains(&target.alignment) {
-        return Err(format!("alignment {} is not a power of two from 16 to 4096", target.alignment));
+        return Err(format!(
+            "alignment {} is not a power of two from 16 to 4096",
+            target.alignment
+        ));
     }
     Ok(target)
 }

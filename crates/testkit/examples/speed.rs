@@ -20,7 +20,7 @@ fn main() -> Result<(), Failure> {
     let mut options = OpenOptions::default();
     while let Some((name, dims)) = words.last().and_then(|word| word.split_once('=')) {
         let dims: Result<Vec<u64>, _> = dims.split('x').map(str::parse).collect();
-        options.shapes.insert(name.to_owned(), dims?);
+        options.shapes.push((name.to_owned(), dims?));
         words.pop();
     }
     let path = words.first().ok_or("which model?")?;

@@ -2,11 +2,12 @@
 //!
 //! `EMBARCA_ONLY=add` runs the operators whose file begins so.
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use embarca_ir::Op;
 use embarca_ir::ops::Add;
-use embarca_testkit::cases::check::check;
+use embarca_testkit::cases::check::{check, kernels};
 use embarca_testkit::cases::{AnyCase, Array, EXACT, SUITES, Setting, case, f32s, suite};
 
 const SETTINGS: [Setting; 3] = [Setting::Plain, Setting::Constant, Setting::Transposed];
@@ -51,6 +52,24 @@ fn every_operator_has_cases() {
     covered.sort_unstable();
     wanted.sort_unstable();
     assert_eq!(covered, wanted);
+}
+
+#[test]
+fn every_kernel_is_reached() {
+    // Constants of one value are expanded by the kernel of `expand`.
+    let spare = "fill";
+    let mut missed: BTreeSet<&str> = BTreeSet::new();
+    for (_, _, kernels) in embarca_kernels::OPERATORS {
+        missed.extend(kernels.iter().map(|kernel| kernel.name));
+    }
+    for case in SUITES.iter().flat_map(|(_, cases)| cases()) {
+        let instance = case.instance(Setting::Plain).expect("the case fits its operator");
+        for name in kernels(&instance.model).expect("the case has a kernel") {
+            missed.remove(name);
+        }
+    }
+    missed.remove(spare);
+    assert!(missed.is_empty(), "no case reaches {missed:?}");
 }
 
 #[test]

@@ -5,8 +5,9 @@ use embarca_num::generate::SplitMix64;
 
 fn models() -> Vec<std::path::PathBuf> {
     let tour = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/tour/");
-    let mut models: Vec<std::path::PathBuf> =
-        ["digits_f32.tflite", "digits_int8.tflite"].map(|name| format!("{tour}{name}").into()).into();
+    let mut models: Vec<std::path::PathBuf> = ["digits_f32.tflite", "digits_int8.tflite"]
+        .map(|name| format!("{tour}{name}").into())
+        .into();
     if let Some(zoo) = embarca_testkit::zoo::folder() {
         for name in [
             "kws_dscnn_f32.tflite",

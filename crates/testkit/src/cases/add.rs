@@ -5,6 +5,7 @@ use super::prelude::*;
 pub fn cases() -> Vec<AnyCase> {
     let mut cases = pairs(&Add {});
     cases.extend(int_pairs(&Add {}, -40, 40));
+    cases.extend(int_pairs(&Add {}, 0, 99));
     cases.extend([
         case("quantized", Add {}, [i8s(&[2, 3, 4], 0.02, 7), i8s(&[2, 3, 4], 0.05, -30)])
             .yields(0.06, 3),

@@ -137,6 +137,7 @@ pub fn encode(dtype: DType, dims: &[usize], numbers: &[f64]) -> Const {
     let whole = numbers.iter().map(|&number| number as i64);
     let data: Vec<u8> = match dtype {
         DType::F32 => numbers.iter().flat_map(|&number| (number as f32).to_le_bytes()).collect(),
+        DType::F64 => numbers.iter().flat_map(|number| number.to_le_bytes()).collect(),
         _ => whole.flat_map(|number| number.to_le_bytes()[..dtype.size()].to_vec()).collect(),
     };
     Const::new(dtype, dims.to_vec(), data).expect("as many numbers as dimensions ask for")

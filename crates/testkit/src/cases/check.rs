@@ -11,7 +11,10 @@
 //! - A quantized result is at most `0.5 + steps` from `r / scale + zero point`, limited to its type.
 
 use embarca_compile::BuildOptions;
-use embarca_ir::{Const, Model, Quant, TensorType, emb, text, verify};
+use embarca_ir::{
+    Const, GraphId, Io, Model, Operand, Operands, Quant, Tail, TensorType, ValueId, emb, text,
+    verify,
+};
 use embarca_num::DType;
 
 use super::array::{Array, indices};
@@ -114,7 +117,8 @@ fn near(
                 None => (r, 0.0),
             };
             let same = y == wanted || (y.is_nan() && wanted.is_nan());
-            if !same && !((y - wanted).abs() <= bound) {
+            let apart = (y - wanted).abs();
+            if !same && (apart.is_nan() || bound < apart) {
                 return Err(format!(
                     "element {at:?} of result {number} is {y}, not {wanted} within {bound:.3e}"
                 ));
@@ -139,4 +143,26 @@ fn equal_ints(plain: &[Const], results: &[Const]) -> Result<(), String> {
         Some(at) => Err(format!("result {at} differs from the plain evaluation")),
         None => Ok(()),
     }
+}
+
+/// The kernels that a graph's nodes are lowered to.
+///
+/// # Errors
+/// When a node has none.
+pub fn kernels(model: &Model) -> Result<Vec<&'static str>, String> {
+    let model = embarca_compile::prepare(model.clone()).map_err(|error| error.to_string())?;
+    let graph = model.main();
+    let mut names = Vec::with_capacity(graph.nodes.len());
+    for node in &graph.nodes {
+        let operand = |id: ValueId| {
+            let value = graph.value(id);
+            let data = model.const_of(GraphId(0), id);
+            Operand { ty: &value.ty, known: value.known.as_deref(), data }
+        };
+        let operands: Vec<_> = node.inputs.iter().map(|input| input.map(operand)).collect();
+        let outputs: Vec<_> = node.outputs.iter().map(|&id| graph.ty(id).clone()).collect();
+        let io = Io { inputs: Operands(&operands), outputs: &outputs, tail: Tail::default() };
+        names.push(node.op.lower(&io).map_err(|error| error.to_string())?.kernel);
+    }
+    Ok(names)
 }

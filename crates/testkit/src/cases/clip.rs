@@ -18,6 +18,9 @@ pub fn cases() -> Vec<AnyCase> {
             case("a number", relu6.clone(), [x(&[])]),
             case("special numbers", relu6.clone(), [values(DType::F32, &[4], &special)]),
             case("i32", below, [ints(DType::I32, &[9], -9, 9)]),
+            case("i64", Clip { min: -2.5, max: 3.5 }, [ints(DType::I64, &[9], -9, 9)]),
+            case("i16", relu6.clone(), [ints(DType::I16, &[9], -9, 9)]),
+            case("u8", relu6.clone(), [ints(DType::U8, &[9], 0, 9)]),
             case("quantized", relu6, [i8s(&[2, 5, 3], 0.0625, -20)]).yields(0.0625, -20),
             case("into another quantization", relu, [i8s(&[2, 5, 3], 0.06, -20)])
                 .yields(0.04, -128)

@@ -19,6 +19,11 @@ pub fn cases() -> Vec<AnyCase> {
             of(name, [i8s(&[8, 8], 0.5, 3), i8s(&[8], 0.25, -7)]),
         ]);
     }
+    let others = [DType::Bool, DType::I8, DType::U8, DType::I16, DType::U16, DType::U32, DType::U64];
+    for dtype in others.into_iter().chain([DType::F64]) {
+        let x = |dims: &[usize]| ints(dtype, dims, 0, 1);
+        cases.push(of("less", [x(&[3, 4]), x(&[4])]));
+    }
     suite(EXACT, reference, cases)
 }
 

@@ -8,6 +8,8 @@ pub fn cases() -> Vec<AnyCase> {
     cases.extend([
         case("i32 toward zero", Div {}, [ints(DType::I32, &[3, 4], -50, 50), by(DType::I32)]),
         case("i64 toward zero", Div {}, [ints(DType::I64, &[3, 4], -50, 50), by(DType::I64)]),
+        case("quantized", Div {}, [i8s(&[3, 4], 0.02, 7), ints(DType::I8, &[4], 20, 127).quant(Quant::per_tensor(0.05, -9))])
+            .yields(0.02, 3),
         case("by zero", Div {}, [f32s(&[3]), values(DType::F32, &[3], &[0.0, -0.0, 2.0])]),
     ]);
     suite(rounded(1), reference, cases)

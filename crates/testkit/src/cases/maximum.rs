@@ -5,6 +5,7 @@ use super::prelude::*;
 pub fn cases() -> Vec<AnyCase> {
     let mut cases = pairs(&Maximum {});
     cases.extend(int_pairs(&Maximum {}, -100, 100));
+    cases.extend(int_pairs(&Maximum {}, 0, 255));
     let nan = values(DType::F32, &[3], &[f64::NAN, 1.0, f64::NEG_INFINITY]);
     cases.extend([
         case("NaN wins", Maximum {}, [nan, values(DType::F32, &[3], &[0.0, f64::NAN, 2.0])]),

@@ -5,6 +5,7 @@ use super::prelude::*;
 pub fn cases() -> Vec<AnyCase> {
     let mut cases = pairs(&Mul {});
     cases.extend(int_pairs(&Mul {}, -11, 11));
+    cases.extend(int_pairs(&Mul {}, 0, 15));
     cases.extend([
         case("quantized", Mul {}, [i8s(&[2, 3, 4], 0.02, 7), i8s(&[2, 3, 4], 0.05, -30)])
             .yields(0.06, 3),

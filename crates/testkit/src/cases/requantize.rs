@@ -8,6 +8,7 @@ pub fn cases() -> Vec<AnyCase> {
     let i16s = || ints(DType::I16, &[40], -32768, 32767).quant(Quant::per_tensor(0.001, 0));
     let u8s = || ints(DType::U8, &[40], 0, 255).quant(Quant::per_tensor(0.1, 120));
     let ties = || values(DType::F32, &[6], &[0.25, 0.75, 1.25, -0.25, -0.75, 1e9]);
+    let i32s = || ints(DType::I32, &[40], -90_000, 90_000).quant(Quant::per_tensor(0.001, 0));
     let between = |name, to, x: Input| case(name, op(to), [x]).within(rounded(0));
     suite(
         EXACT,
@@ -24,6 +25,14 @@ pub fn cases() -> Vec<AnyCase> {
             case("i16 to f32", op(DType::F32), [i16s()]).within(rounded(1)),
             case("scales along an axis", onnx(DType::F32), [weights(&[3, 4], 1)])
                 .within(rounded(1)),
+            case("f32 to i32", op(DType::I32), [f32s(&[5])]).yields(0.0001, 0).within(rounded(0)),
+            case("i32 to f32", op(DType::F32), [i32s()]).within(rounded(2)),
+            between("i16 to i16", DType::I16, i16s()).yields(0.002, 3),
+            between("i16 to i32", DType::I32, i16s()).yields(0.0005, 0),
+            between("i32 to i16", DType::I16, i32s()).yields(0.01, 0),
+            between("i32 to i8", DType::I8, i32s()).yields(0.8, 5),
+            between("i8 to i32", DType::I32, i8s(&[40], 0.1, 5)).yields(0.001, 0),
+            between("u8 to u8", DType::U8, u8s()).yields(0.15, 90),
             between("i8 to i8", DType::I8, i8s(&[2, 3, 4], 0.1, 5)).yields(0.15, -3),
             between("u8 to i8", DType::I8, u8s()).yields(0.1, -8),
             between("i8 to u8", DType::U8, i8s(&[40], 0.1, 5)).yields(0.12, 90),

@@ -20,13 +20,16 @@ pub fn pairs<T: Clone>(op: &T) -> Vec<Case<T>> {
     ]
 }
 
-/// Pairs of integers of several types.
+/// Pairs of integers of every type that arithmetic has and that holds `low` and `high`.
 pub fn int_pairs<T: Clone>(op: &T, low: i64, high: i64) -> Vec<Case<T>> {
-    let pair = |name, dtype| {
+    let signed = [DType::I32, DType::I64, DType::I8, DType::I16];
+    let unsigned = [DType::U8, DType::U16, DType::U32];
+    let types = if low < 0 { &signed[..] } else { &unsigned[..] };
+    let pair = |&dtype: &DType| {
         let x = |dims: &[usize]| ints(dtype, dims, low, high);
-        case(name, op.clone(), [x(&[3, 1, 4]), x(&[5, 1])])
+        case(dtype.name(), op.clone(), [x(&[3, 1, 4]), x(&[5, 1])])
     };
-    vec![pair("i32", DType::I32), pair("i64", DType::I64), pair("i8", DType::I8)]
+    types.iter().map(pair).collect()
 }
 
 /// How a window of some size moves over height and width.
