@@ -61,7 +61,8 @@ pub fn answer(array: &Array, port: &Port, labels: &[String]) -> Result<Answer> {
             return Ok(Answer::Classes { ranking, note: Some(note.into()) });
         }
     }
-    if let Some(shares) = mask(array, &values, labels) {
+    let shares = mask(array, &values, labels).or_else(|| class_map(array, port, &values));
+    if let Some(shares) = shares {
         let ranking = ranked(&shares, labels).into_iter().filter(|(_, share)| 0.0 < *share);
         let note = Some("shares of the pixels".into());
         return Ok(Answer::Classes { ranking: ranking.collect(), note });
@@ -75,11 +76,11 @@ pub fn answer(array: &Array, port: &Port, labels: &[String]) -> Result<Answer> {
     Ok(Answer::Tensor { range: [min, max, mean] })
 }
 
-/// What is said about labels that do not fit the classes.
+/// What is said about labels that do not fit the classes of a classifier.
 pub fn label_note(array: &Array, labels: &[String]) -> Option<String> {
-    let classes = array.dims.iter().copied().max().unwrap_or(1);
-    let misfit = !labels.is_empty() && !array.dims.contains(&labels.len()) && 1 < classes;
-    misfit.then(|| {
+    let mut long = array.dims.iter().copied().filter(|&dim| 1 < dim);
+    let (classes, None) = (long.next()?, long.next()) else { return None };
+    (!labels.is_empty() && labels.len() != classes).then(|| {
         format!("{} labels for {classes} classes; --labels FILE gives others", labels.len())
     })
 }
@@ -107,10 +108,30 @@ fn mask(array: &Array, values: &[f64], labels: &[String]) -> Option<Vec<f64>> {
     Some(counts.into_iter().map(|count| count as f64 / pixels as f64).collect())
 }
 
+/// More classes than this are no classes.
+const MOST_CLASSES: f64 = 4096.0;
+
+/// Share of the pixels of each class in a picture of class numbers.
+fn class_map(array: &Array, port: &Port, values: &[f64]) -> Option<Vec<f64>> {
+    let is_picture = 2 <= array.dims.iter().filter(|&&dim| 1 < dim).count();
+    let is_numbers = array.dtype.is_int() && port.quant.is_none();
+    let most = values.iter().copied().fold(0.0, f64::max);
+    let fits = values.iter().all(|&x| 0.0 <= x) && most < MOST_CLASSES;
+    if !is_picture || !is_numbers || !fits {
+        return None;
+    }
+    let mut counts = vec![0usize; most as usize + 1];
+    for &value in values {
+        *counts.get_mut(value as usize)? += 1;
+    }
+    Some(counts.into_iter().map(|count| count as f64 / values.len() as f64).collect())
+}
+
 fn ranked(values: &[f64], labels: &[String]) -> Vec<(String, f64)> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|&a, &b| values[b].total_cmp(&values[a]).then(a.cmp(&b)));
-    let named = labels.len() == values.len();
+    // A picture of class numbers need not hold the last class.
+    let named = values.len() <= labels.len();
     let label = |i: usize| match labels.get(i) {
         Some(label) if named && !label.is_empty() => label.clone(),
         _ => format!("class {i}"),
@@ -203,6 +224,11 @@ mod tests {
         assert_eq!(of(&[1, 2], &[7.5, -1.0], &labels), "y: 7.500000 -1.000000\n");
         let mask = [0.9, 0.0, 0.1, 0.2, 0.7, 0.1, 0.1, 0.8, 0.0, 0.5, 0.5, 0.0];
         assert_eq!(of(&[1, 2, 2, 3], &mask, &labels), " 50.0% cat\n 50.0% dog\n");
+        let numbers = Array::from_slice(&[1, 2, 2], &[0i64, 2, 2, 2]).unwrap();
+        let labels_of =
+            |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
+        let said = answer(&numbers, &port(None), &labels_of(&labels)).unwrap();
+        assert_eq!(said.text(&port(None), &numbers, 5, &PLAIN), " 75.0% emu\n 25.0% cat\n");
         let long = of(&[4, 5], &[2.0; 20], &labels);
         assert_eq!(long, "y: f32 4x5, 2.00 to 2.00, mean 2.00\n");
     }
@@ -223,5 +249,7 @@ mod tests {
         let labels = vec![String::new(); 4];
         assert!(label_note(&array, &labels).unwrap().contains("4 labels for 3 classes"));
         assert_eq!(label_note(&array, &labels[..3]), None);
+        let boxes = Array::from_slice(&[1, 2, 5], &[0f32; 10]).unwrap();
+        assert_eq!(label_note(&boxes, &labels), None);
     }
 }

@@ -173,11 +173,14 @@ fn fitted(array: Array, port: &Port) -> Result<(Array, Vec<String>)> {
 
 /// Samples of a recording for an input with one axis of time.
 fn sound(sound: &audio::Audio, port: &Port) -> Result<(Array, Vec<String>)> {
-    let long = port.dims.iter().filter(|dim| dim.is_none_or(|dim| 1 < dim)).count();
-    // Before the last open axis, open ones are batches of one.
-    let is_batch_open = port.dims.len() == 2 && port.dims.iter().all(Option::is_none);
+    // An open axis in front of others is a batch.
+    let time = match port.dims.as_slice() {
+        [None, rest @ ..] if !rest.is_empty() => rest,
+        dims => dims,
+    };
+    let long = time.iter().filter(|dim| dim.is_none_or(|dim| 1 < dim)).count();
     let takes_samples = matches!(port.dtype, DType::F32 | DType::I16);
-    if !takes_samples || (long != 1 && !is_batch_open) {
+    if !takes_samples || long != 1 {
         return Err(Failure::refused(format!(
             "input '{}' takes features ({} {}), the file holds {} samples of sound",
             port.name,
@@ -188,8 +191,8 @@ fn sound(sound: &audio::Audio, port: &Port) -> Result<(Array, Vec<String>)> {
         .next("embarca run MODEL --tensors in.npz      feeds features computed elsewhere"));
     }
     let mut notes = vec![format!("{} samples a second, as in the file", sound.rate)];
-    let open = port.dims.iter().rposition(Option::is_none);
-    let at = open.or_else(|| port.dims.iter().position(|dim| dim.is_some_and(|dim| 1 < dim)));
+    let before = port.dims.len() - time.len();
+    let at = time.iter().position(|dim| dim.is_none_or(|dim| 1 < dim)).map(|at| before + at);
     let given = sound.samples.len();
     let wanted = at.and_then(|at| port.dims.get(at).copied().flatten()).unwrap_or(given);
     if wanted < given {
@@ -293,6 +296,8 @@ mod tests {
         assert_eq!(notes.len(), 2);
         let open = port("x", DType::F32, &[None, None], None);
         assert_eq!(sound(&short, &open).unwrap().0.dims, [1, 2]);
+        let batch = port("x", DType::F32, &[None, Some(4), Some(1)], None);
+        assert_eq!(sound(&short, &batch).unwrap().0.dims, [1, 4, 1]);
         let features = port("x", DType::F32, &[Some(1), Some(49), Some(10), Some(1)], None);
         assert!(sound(&short, &features).unwrap_err().to_string().contains("features"));
     }
