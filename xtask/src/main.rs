@@ -15,11 +15,11 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask VERB
 
-  test             every test, unit tests first; with EMBARCA_ZOO=FOLDER the models of the zoo too
-  ci               formatting, lints, documentation, tidy, test (--skip NAME leaves one out)
-  tidy             the laws of ARCHITECTURE.md that a program can check
-  bless            refreshes golden texts and records.lock after an intended change
-  bench [NAME]...  builds for release and times the rows of benches.toml
+  test                   every test, unit tests first; with EMBARCA_ZOO=FOLDER the zoo's models too
+  ci                     formatting, tidy, lints, documentation, test (--skip NAME leaves one out)
+  tidy                   the laws of ARCHITECTURE.md that a program can check
+  bless [records|texts]  locks new parameter records, refreshes golden texts
+  bench [NAME]...        builds for release and times the rows of benches.toml
 
 Everything a verb prints is short; -v or --verbose prints all of it.
 ";

@@ -137,12 +137,14 @@ pub fn reasons(project: &Project) -> Vec<Finding> {
     findings
 }
 
-/// Whether a file is a module that `lib.rs` declares behind `#[cfg(test)]`.
+/// Whether a file is a module that its parent declares behind `#[cfg(test)]`.
 fn is_for_tests(project: &Project, path: &str) -> bool {
     let Some((folder, file)) = path.rsplit_once('/') else { return false };
-    let root = project.tree.text(&format!("{folder}/lib.rs")).unwrap_or_default();
     let declared = format!("#[cfg(test)] mod {};", file.trim_end_matches(".rs"));
-    root.split_whitespace().collect::<Vec<_>>().join(" ").contains(&declared)
+    let parents = [format!("{folder}/lib.rs"), format!("{folder}/mod.rs"), format!("{folder}.rs")];
+    let texts = parents.iter().filter_map(|parent| project.tree.text(parent));
+    let mut words = texts.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+    words.any(|text| text.contains(&declared))
 }
 
 /// Crates of the inner ring are `no_std`, allocate nothing and have no `std` feature.
@@ -265,6 +267,11 @@ mod tests {
         let helper = ("crates/num/src/testing.rs", "use std::vec;");
         let with =
             |root: &str| Project::of(&[(PATH, TABLES), helper, ("crates/num/src/lib.rs", root)]);
+        let tests = ("crates/num/src/fast/tests.rs", "use std::vec;");
+        let fast = ("crates/num/src/fast.rs", "#[cfg(test)]\nmod tests;");
+        let root = ("crates/num/src/lib.rs", lib);
+        let nested = Project::of(&[(PATH, TABLES), root, fast, tests]);
+        shown_failing(inner_crates, &nested, &Project::of(&[(PATH, TABLES), root, tests]), 1);
         let good = with(&format!("{lib}\n#[cfg(test)]\nmod testing;"));
         shown_failing(inner_crates, &good, &with(&format!("{lib}\nmod testing;")), 1);
     }
