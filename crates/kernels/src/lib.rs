@@ -9,6 +9,7 @@ extern crate std;
 
 pub mod call;
 pub mod fast;
+pub mod finish;
 pub mod hybrid;
 pub mod onnx;
 pub mod packing;

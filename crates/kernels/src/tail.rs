@@ -2,10 +2,7 @@
 
 use core::hint::select_unpredictable;
 
-use embarca_num::{
-    DType,
-    fixed::{Requant, Rescale},
-};
+use embarca_num::{DType, fixed::Requant};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::{Fault, Signature};
@@ -65,24 +62,6 @@ impl TailI8 {
         let y = select_unpredictable(high < y, high, y);
         (y + self.out_zero) as i8
     }
-
-    /// [`TailI8::apply`] of the sums of neighbouring channels.
-    #[inline(always)]
-    pub fn store<const N: usize>(&self, sums: &mut [i32], factors: &Rescale<N>, y: &mut [i8]) {
-        factors.apply(sums);
-        let (min, max) = (self.act_min as i16, self.act_max as i16);
-        let (low, high) = (i32::from(i16::MIN) + 128, i32::from(i16::MAX) - 128);
-        for (y, sum) in y.iter_mut().zip(sums) {
-            // Saturating to 16 bits first makes the bounds cheap and changes no result.
-            let sum = (*sum).max(low).min(high) as i16 + self.out_zero as i16;
-            *y = sum.max(min).min(max) as i8;
-        }
-    }
-}
-
-/// The factors from `first` on; those that are absent yield 0.
-pub fn factors<const N: usize>(factors: &[Requant], first: usize) -> Rescale<N> {
-    Rescale::new(factors.get(first..).unwrap_or(&[]))
 }
 
 /// The factor of channel `index`; an absent one yields 0.

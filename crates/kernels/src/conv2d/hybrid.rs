@@ -37,7 +37,7 @@ pub struct ParamsHybrid {
 /// f32 and i8 to f32.
 pub const HYBRID: Kernel = Kernel::new("conv2d_hybrid", check, call);
 
-fn check(sig: &Signature) -> Result<Needs, Fault> {
+pub(super) fn check(sig: &Signature) -> Result<Needs, Fault> {
     let params: ParamsHybrid = sig.params()?;
     if 1 < params.per_channel {
         return Err(Fault::Record);

@@ -13,7 +13,7 @@ use crate::{
 /// i8 to i8; the record is a [`ParamsI8`].
 pub const ONNX: Kernel = Kernel::new("conv2d_onnx", check, call);
 
-fn check(sig: &Signature) -> Result<Needs, Fault> {
+pub(super) fn check(sig: &Signature) -> Result<Needs, Fault> {
     let params: ParamsI8 = sig.params()?;
     params.tail.check()?;
     check_types(sig, [DType::I8; 3], 4)?;

@@ -31,7 +31,7 @@ pub struct ParamsHybrid {
 /// f32 and i8 to f32.
 pub const HYBRID: Kernel = Kernel::new("dense_hybrid", check, call);
 
-fn check(sig: &Signature) -> Result<Needs, Fault> {
+pub(super) fn check(sig: &Signature) -> Result<Needs, Fault> {
     let params: ParamsHybrid = sig.params()?;
     if 1 < params.asymmetric {
         return Err(Fault::Record);

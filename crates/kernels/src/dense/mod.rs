@@ -7,6 +7,7 @@
 
 pub mod f32;
 pub mod fast;
+pub mod fast_i8;
 pub mod hybrid;
 pub mod i8;
 pub mod onnx;

@@ -16,7 +16,7 @@ use crate::{
 /// i8 to i8; the record is a [`TailI8`].
 pub const ONNX: Kernel = Kernel::new("dense_onnx", check, call);
 
-fn check(sig: &Signature) -> Result<Needs, Fault> {
+pub(super) fn check(sig: &Signature) -> Result<Needs, Fault> {
     let tail: TailI8 = sig.params()?;
     tail.check()?;
     check_types(sig, [DType::I8; 3], 4)?;

@@ -18,7 +18,7 @@ use crate::{
 /// f32 and i8 to f32; the record of the f32 form.
 pub const HYBRID: Kernel = Kernel::new("depthwise_conv2d_hybrid", check, call);
 
-fn check(sig: &Signature) -> Result<Needs, Fault> {
+pub(super) fn check(sig: &Signature) -> Result<Needs, Fault> {
     let params: ParamsF32 = sig.params()?;
     check_types(sig, [DType::F32, DType::I8, DType::F32], 4)?;
     let shape = Shape::of(&params.window, sig)?;

@@ -150,6 +150,15 @@ fn convolutions() {
         let params = conv2d::ParamsI8 { window, groups, tail: random.tail() };
         let inputs = [Some(&x), Some(&w), bias, Some(&factors)];
         compare("conv2d_i8", &params, &inputs, (DType::I8, y));
+        let scales = random.scales(y[3]);
+        let inputs = [Some(&x), Some(&w), bias, Some(&scales)];
+        compare("conv2d_onnx", &params, &inputs, (DType::I8, y));
+
+        let (x, bias, clamp) = (random.f32(dims), random.f32(&y[3..]), random.clamp());
+        let bias = random.one_in(2).then_some(&bias);
+        let params = conv2d::ParamsHybrid { window, groups, per_channel: case % 2, clamp };
+        let inputs = [Some(&x), Some(&w), bias, Some(&scales)];
+        compare("conv2d_hybrid", &params, &inputs, (DType::F32, y));
     }
 }
 
@@ -180,6 +189,15 @@ fn depthwise_convolutions() {
         let params = depthwise_conv2d::ParamsI8 { window, tail: random.tail() };
         let inputs = [Some(&x), Some(&w), bias, Some(&factors)];
         compare("depthwise_conv2d_i8", &params, &inputs, (DType::I8, y));
+        let scales = random.scales(y[3]);
+        let inputs = [Some(&x), Some(&w), bias, Some(&scales)];
+        compare("depthwise_conv2d_onnx", &params, &inputs, (DType::I8, y));
+
+        let (x, bias) = (random.f32(dims), random.f32(&y[3..]));
+        let bias = random.one_in(2).then_some(&bias);
+        let params = depthwise_conv2d::ParamsF32 { window, clamp: random.clamp() };
+        let inputs = [Some(&x), Some(&w), bias, Some(&scales)];
+        compare("depthwise_conv2d_hybrid", &params, &inputs, (DType::F32, y));
     }
 }
 
@@ -196,6 +214,21 @@ fn dense_layers() {
         let bias = random.one_in(2).then_some(&bias);
         let params = random.clamp();
         compare("dense_f32", &params, &[Some(&x), Some(&w), bias], (DType::F32, y));
+
+        let (x, w, bias) = (random.i8(x_dims), random.i8(w_dims), random.i32(y[1], 99_999));
+        let (bias, factors) = (random.one_in(2).then_some(&bias), random.factors(y[1]));
+        let params = random.tail();
+        let inputs = [Some(&x), Some(&w), bias, Some(&factors)];
+        compare("dense_i8", &params, &inputs, (DType::I8, y));
+        let scales = random.scales(y[1]);
+        let inputs = [Some(&x), Some(&w), bias, Some(&scales)];
+        compare("dense_onnx", &params, &inputs, (DType::I8, y));
+
+        let (x, bias, clamp) = (random.f32(x_dims), random.f32(&y[1..]), random.clamp());
+        let bias = random.one_in(2).then_some(&bias);
+        let params = dense::ParamsHybrid { asymmetric: case % 2, clamp };
+        let inputs = [Some(&x), Some(&w), bias, Some(&scales)];
+        compare("dense_hybrid", &params, &inputs, (DType::F32, y));
     }
 }
 
