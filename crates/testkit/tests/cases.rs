@@ -10,7 +10,8 @@ use embarca_ir::ops::Add;
 use embarca_testkit::cases::check::{check, kernels};
 use embarca_testkit::cases::{AnyCase, Array, EXACT, SUITES, Setting, case, f32s, suite};
 
-const SETTINGS: [Setting; 3] = [Setting::Plain, Setting::Constant, Setting::Transposed];
+const SETTINGS: [Setting; 4] =
+    [Setting::Plain, Setting::Constant, Setting::Transposed, Setting::Clipped];
 
 fn failures(module: &str, cases: &[AnyCase]) -> Vec<String> {
     let mut failures = Vec::new();

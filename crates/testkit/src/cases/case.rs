@@ -259,7 +259,12 @@ pub enum Setting {
     Constant,
     /// Every fed input behind a transpose, for rewrites that exchange it with the operator.
     Transposed,
+    /// The result limited to [`BOUNDS`], which kernels do on the way.
+    Clipped,
 }
+
+/// What [`Setting::Clipped`] leaves of a result.
+pub const BOUNDS: (f32, f32) = (-0.25, 0.75);
 
 /// A case in a graph, with what to feed it.
 #[derive(Clone, Debug)]
@@ -280,6 +285,7 @@ impl AnyCase {
         let mut fed = self.inputs.iter().filter(|input| !input.constant);
         match setting {
             Setting::Plain => true,
+            Setting::Clipped => self.op.tails().clamp,
             Setting::Constant => self.inputs.iter().all(|input| input.open.is_none()),
             Setting::Transposed => {
                 let Some(rank) = fed.next().map(|input| input.dims.len()) else { return false };
@@ -325,9 +331,13 @@ impl AnyCase {
             let x = b.input(&name, ty);
             inputs.push(Some(b.transpose(x, &perm).map_err(|error| error.0)?));
         }
-        let outputs = b.node(self.op.clone(), &inputs).map_err(|error| error.0)?;
+        let mut outputs = b.node(self.op.clone(), &inputs).map_err(|error| error.0)?;
         if let Some(quant) = &self.yields {
             b.set_quant(outputs[0], Some(quant.clone()));
+        }
+        let ty = b.ty(outputs[0]);
+        if setting == Setting::Clipped && (ty.dtype == DType::F32 || ty.is_quantized()) {
+            outputs[0] = b.clip(outputs[0], BOUNDS.0, BOUNDS.1).map_err(|error| error.0)?;
         }
         let types = outputs.iter().map(|&output| b.ty(output).clone()).collect();
         for (i, &output) in outputs.iter().enumerate() {
