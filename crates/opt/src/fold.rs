@@ -20,7 +20,22 @@ const MAX_GROWTH: usize = 1 << 16;
 /// # Errors
 /// Only through a defect.
 pub fn fold_constants(model: Model) -> Result<(Model, bool), ShapeError> {
+    fold(model, false)
+}
+
+/// Computes nodes whose inputs are all constants, but leaves weights quantized.
+///
+/// # Errors
+/// Only through a defect.
+pub fn fold_float_constants(model: Model) -> Result<(Model, bool), ShapeError> {
+    fold(model, true)
+}
+
+fn fold(model: Model, keep_quantized: bool) -> Result<(Model, bool), ShapeError> {
     rewrite(model, &mut |b, site| {
+        if keep_quantized && matches!(&site.node.op, Op::Requantize(op) if op.to.is_float()) {
+            return Ok(Verdict::Keep);
+        }
         let constant = site.inputs.iter().flatten().all(|&id| b.const_of(id).is_some());
         if !constant || site.inputs.iter().flatten().next().is_none() {
             return Ok(Verdict::Keep);

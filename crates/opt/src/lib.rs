@@ -4,7 +4,9 @@ pub mod affine;
 pub mod eval;
 pub mod fold;
 pub mod pads;
+pub mod qdq;
 pub mod rewrite;
+mod tables;
 pub mod transposes;
 
 pub use eval::{EvalError, eval, eval_with};
@@ -14,6 +16,14 @@ use embarca_ir::{Model, ShapeError};
 
 /// A rewrite: the model and whether it changed.
 pub type Pass = fn(Model) -> Result<(Model, bool), ShapeError>;
+
+/// The rewrites that a model in which quantization is spelled out goes through first.
+pub const QUANTIZED_PASSES: &[(&str, Pass)] = &[
+    ("fold_float_constants", fold::fold_float_constants),
+    ("share_common", fold::share_common),
+    ("sink_stored_transposes", transposes::sink_stored_transposes),
+    ("fuse_quantized", qdq::fuse_quantized),
+];
 
 /// The rewrites that every model goes through, in the order in which a round applies them.
 pub const PASSES: &[(&str, Pass)] = &[
@@ -35,9 +45,16 @@ const MAX_ROUNDS: usize = 64;
 /// # Errors
 /// Only through a defect of a rewrite.
 pub fn optimize(mut model: Model) -> Result<Model, ShapeError> {
+    if qdq::is_spelled_out(&model) {
+        model = settle(model, QUANTIZED_PASSES)?;
+    }
+    settle(model, PASSES)
+}
+
+fn settle(mut model: Model, passes: &[(&str, Pass)]) -> Result<Model, ShapeError> {
     for _ in 0..MAX_ROUNDS {
         let mut changed = false;
-        for (_, pass) in PASSES {
+        for (_, pass) in passes {
             let (next, pass_changed) = pass(model)?;
             model = next;
             changed |= pass_changed;

@@ -17,7 +17,21 @@ use crate::rewrite::{Site, Verdict, rewrite};
 /// # Errors
 /// Only through a defect.
 pub fn sink_transposes(model: Model) -> Result<(Model, bool), ShapeError> {
+    sink_all(model, |_| true)
+}
+
+/// One round in which no transpose of integers passes their dequantization, behind which it would
+/// part operators that can be computed on integers.
+///
+/// # Errors
+/// Only through a defect.
+pub fn sink_stored_transposes(model: Model) -> Result<(Model, bool), ShapeError> {
+    sink_all(model, |op| !matches!(op, Op::Requantize(op) if op.to.is_float()))
+}
+
+fn sink_all(model: Model, passes: impl Fn(&Op) -> bool) -> Result<(Model, bool), ShapeError> {
     rewrite(model, &mut |b, site| match &site.node.op {
+        op if !passes(op) => Ok(Verdict::Keep),
         Op::Transpose(transpose) => simplify_transpose(b, site, transpose),
         Op::Reshape(reshape) => simplify_reshape(b, site, reshape),
         _ => sink(b, site),

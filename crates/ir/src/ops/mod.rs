@@ -19,6 +19,8 @@ use crate::ids::ValueId;
 use crate::op::{Io, Lowered, OpDef, Operands, Spelling, Tails};
 use crate::types::TensorType;
 
+pub use lookup::Table;
+pub use quantized_binary::Arithmetic;
 pub use rescale::Rescale;
 
 /// What the importer needs of a dossier.
