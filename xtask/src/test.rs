@@ -70,6 +70,7 @@ pub fn run(args: &[String], verbose: bool) -> Result<bool, String> {
     }
     if !sound && count.failed == 0 {
         println!("a test program did not build or did not finish");
+        count.failed = 1;
     }
     println!("{} passed, {} failed", count.passed, count.failed);
     Ok(sound && count.failed == 0)

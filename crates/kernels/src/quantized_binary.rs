@@ -101,7 +101,7 @@ mod tests {
         let a = Tensor::i8(&[2, 3], &[1, 2, 3, 127, -128, 0]);
         let b = Tensor::i8(&[3], &[-2, -1, 127]);
         let to = [(DType::I8, &[2, 3][..])];
-        let y = crate::testing::run(&I8, &params, &[a.clone(), b.clone()], &to);
+        let y = run(&I8, &params, &[a.clone(), b.clone()], &to);
         // (0 + 0, 0.5 + 0.25, 1 + 32.25), (63 + 0, -64.5 + 0.25, -0.5 + 32.25), over 0.5, plus 3:
         // 1.5 and -128.5 are halfway.
         assert_eq!(y[0].to_i8(), [3, 5, 69, 100, -125, 67]);

@@ -1,4 +1,4 @@
-//! One tree for both forms of a Caffe file: fields by name, values by the kinds of [`schema`].
+//! One tree for both forms of a Caffe file: fields by name, values by the kinds of `schema`.
 
 use std::borrow::Cow;
 

@@ -259,7 +259,7 @@ pub enum Setting {
     Constant,
     /// Every fed input behind a transpose, for rewrites that exchange it with the operator.
     Transposed,
-    /// The result limited to [`BOUNDS`], which kernels do on the way.
+    /// The result limited to `BOUNDS`, which kernels do on the way.
     Clipped,
 }
 
