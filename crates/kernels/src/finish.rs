@@ -11,12 +11,12 @@ pub const SPAN: usize = 64;
 /// From sums of products to the elements of an output.
 pub trait Finish {
     /// Elements of the output.
-    type Y: Copy;
-    /// The constants of up to [`SPAN`] neighbouring channels.
+    type Y: Copy + Default;
+    /// The constants of up to [`SPAN`] lanes.
     type Span;
 
-    /// The constants of `count` channels from `first` on.
-    fn span(&self, first: usize, count: usize) -> Self::Span;
+    /// The constants of `count` lanes, each for the channel that `channel` says.
+    fn span(&self, count: usize, channel: impl Fn(usize) -> usize) -> Self::Span;
 
     /// Where the sums of these channels begin.
     fn start(&self, first: usize, sums: &mut [i32]);
@@ -25,12 +25,16 @@ pub trait Finish {
     fn store(&self, span: &Self::Span, sums: &mut [i32], y: &mut [Self::Y]);
 }
 
-/// Copies the values from `first` on, zeros where there are none.
+/// The values of the channels of the first `count` lanes, zeros where there are none.
 #[inline(always)]
-fn values<T: Copy + Default, const N: usize>(values: &[T], first: usize) -> [T; N] {
-    let mut some = [T::default(); N];
-    for (to, from) in some.iter_mut().zip(values.get(first..).unwrap_or(&[])) {
-        *to = *from;
+fn lanes<T: Copy + Default>(
+    values: &[T],
+    count: usize,
+    channel: impl Fn(usize) -> usize,
+) -> [T; SPAN] {
+    let mut some = [T::default(); SPAN];
+    for (lane, to) in some.iter_mut().enumerate().take(count) {
+        *to = values.get(channel(lane)).copied().unwrap_or_default();
     }
     some
 }
@@ -59,9 +63,8 @@ impl Finish for FinishI8<'_> {
     type Y = i8;
     type Span = Rescale<SPAN>;
 
-    fn span(&self, first: usize, count: usize) -> Rescale<SPAN> {
-        let factors = self.factors.get(first..).unwrap_or(&[]);
-        Rescale::new(factors.get(..count).unwrap_or(factors))
+    fn span(&self, count: usize, channel: impl Fn(usize) -> usize) -> Rescale<SPAN> {
+        Rescale::new(&lanes(self.factors, count, channel))
     }
 
     #[inline(always)]
@@ -97,8 +100,8 @@ impl Finish for FinishOnnx<'_> {
     type Y = i8;
     type Span = [f32; SPAN];
 
-    fn span(&self, first: usize, _: usize) -> [f32; SPAN] {
-        values(self.scales, first)
+    fn span(&self, count: usize, channel: impl Fn(usize) -> usize) -> [f32; SPAN] {
+        lanes(self.scales, count, channel)
     }
 
     #[inline(always)]
@@ -134,12 +137,12 @@ impl Finish for FinishHybrid<'_> {
     /// Factors and biases.
     type Span = [[f32; SPAN]; 2];
 
-    fn span(&self, first: usize, _: usize) -> [[f32; SPAN]; 2] {
-        let mut factors: [f32; SPAN] = values(self.scales, first);
+    fn span(&self, count: usize, channel: impl Fn(usize) -> usize) -> [[f32; SPAN]; 2] {
+        let mut factors = lanes(self.scales, count, &channel);
         if self.joined {
             factors = factors.map(|factor| factor * self.scale);
         }
-        [factors, values(self.bias.unwrap_or(&[]), first)]
+        [factors, lanes(self.bias.unwrap_or(&[]), count, channel)]
     }
 
     #[inline(always)]

@@ -11,11 +11,15 @@ pub const PANELS_F32: u16 = 1;
 /// i8 weights less their zero point as i16, `[outputs][taps rounded up to STEP]`, filled with zeros.
 pub const ROWS_I16: u16 = 2;
 
-/// i8 weights less their zero point as i16, in the order of the canonical form.
-pub const WIDE_I16: u16 = 3;
+/// i8 weights of a depthwise convolution less their zero point as f32,
+/// `[ceil(channels / LANES)][taps][LANES]`, filled with zeros.
+pub const LANES_F32: u16 = 3;
 
 /// Outputs of a panel.
 pub const PANEL: usize = 16;
+
+/// Channels of a group of [`LANES_F32`].
+pub const LANES: usize = 8;
 
 /// Rows of [`ROWS_I16`] are a multiple of this long.
 pub const STEP: usize = 32;
@@ -80,21 +84,43 @@ pub fn unpack_rows_i16(taps: usize, w_zero: i16, packed: &[i16], w: &mut [i8]) {
     let row_len = taps.div_ceil(STEP) * STEP;
     let rows = packed.chunks_exact(row_len.max(1));
     for (row, w) in rows.zip(w.chunks_exact_mut(taps.max(1))) {
-        unpack_wide_i16(w_zero, row, w);
+        for (w, &from) in w.iter_mut().zip(row) {
+            *w = from.wrapping_add(w_zero) as i8;
+        }
     }
 }
 
-/// Widens to [`WIDE_I16`].
-pub fn wide_i16(w_zero: i16, w: &[i8], packed: &mut [i16]) {
-    for (to, &w) in packed.iter_mut().zip(w) {
-        *to = i16::from(w).wrapping_sub(w_zero);
+/// How many f32 [`LANES_F32`] has.
+pub fn lanes_f32_len(taps: usize, channels: usize) -> Result<usize, Fault> {
+    let len = channels.div_ceil(LANES).checked_mul(LANES).and_then(|n| n.checked_mul(taps));
+    let len = len.ok_or(Fault::TooLarge)?;
+    if len < 1 << 29 { Ok(len) } else { Err(Fault::TooLarge) }
+}
+
+/// Arranges `[taps][channels]` as [`LANES_F32`].
+pub fn lanes_f32(channels: usize, w_zero: i16, w: &[i8], packed: &mut [f32]) {
+    packed.fill(0.0);
+    let taps = w.len() / channels.max(1);
+    for (tap, w) in w.chunks_exact(channels.max(1)).enumerate() {
+        for (group, w) in w.chunks(LANES).enumerate() {
+            let lanes = &mut packed[(group * taps + tap) * LANES..][..LANES];
+            for (to, &w) in lanes.iter_mut().zip(w) {
+                *to = f32::from(i16::from(w).wrapping_sub(w_zero));
+            }
+        }
     }
 }
 
-/// The inverse of [`wide_i16`].
-pub fn unpack_wide_i16(w_zero: i16, packed: &[i16], w: &mut [i8]) {
-    for (w, &from) in w.iter_mut().zip(packed) {
-        *w = from.wrapping_add(w_zero) as i8;
+/// The inverse of [`lanes_f32`].
+pub fn unpack_lanes_f32(channels: usize, w_zero: i16, packed: &[f32], w: &mut [i8]) {
+    let taps = w.len() / channels.max(1);
+    for (tap, w) in w.chunks_exact_mut(channels.max(1)).enumerate() {
+        for (group, w) in w.chunks_mut(LANES).enumerate() {
+            let lanes = &packed[(group * taps + tap) * LANES..][..LANES];
+            for (w, &from) in w.iter_mut().zip(lanes) {
+                *w = (from as i16).wrapping_add(w_zero) as i8;
+            }
+        }
     }
 }
 
@@ -143,11 +169,27 @@ mod tests {
             unpack_rows_i16(taps, w_zero, &packed, &mut back);
             assert_eq!(back, w);
         }
-        let w = [-128, -1, 0, 127];
-        let (mut packed, mut back) = ([0; 4], [0; 4]);
-        wide_i16(-128, &w, &mut packed);
-        assert_eq!(packed, [0, 127, 128, 255]);
-        unpack_wide_i16(-128, &packed, &mut back);
-        assert_eq!(back, w);
+    }
+
+    #[test]
+    fn lanes_have_their_stated_layout_and_an_inverse() {
+        for (taps, channels, w_zero) in [(1, 1, 0), (9, 8, -128), (4, 17, 127), (6, 3, 5)] {
+            let w: Vec<i8> = (0..taps * channels).map(|i| (i * 37) as i8).collect();
+            let mut packed = vec![f32::NAN; lanes_f32_len(taps, channels).unwrap()];
+            lanes_f32(channels, w_zero, &w, &mut packed);
+            for (i, &value) in packed.iter().enumerate() {
+                let (lane, tap, group) = (i % LANES, i / LANES % taps, i / LANES / taps);
+                let channel = group * LANES + lane;
+                let expected = if channel < channels {
+                    f32::from(w[tap * channels + channel]) - f32::from(w_zero)
+                } else {
+                    0.0
+                };
+                assert_eq!(value, expected);
+            }
+            let mut back = vec![0; w.len()];
+            unpack_lanes_f32(channels, w_zero, &packed, &mut back);
+            assert_eq!(back, w);
+        }
     }
 }

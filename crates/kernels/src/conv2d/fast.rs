@@ -109,7 +109,10 @@ impl Outputs<'_> {
             for j in 0..PANEL {
                 row[j] = self.clamp.apply(sums[j] + panel.bias[j]);
             }
-            y.copy_from_slice(&row[..panel.count]);
+            match y.as_mut_array::<PANEL>() {
+                Some(y) => *y = row,
+                None => y.copy_from_slice(&row[..y.len()]),
+            }
         }
     }
 }

@@ -243,7 +243,7 @@ impl<F: Finish> Outputs<'_, F> {
         let end = (group + 1) * self.shape.group;
         for first in (group * self.shape.group..end).step_by(SPAN) {
             let count = (end - first).min(SPAN);
-            let span = self.finish.span(first, count);
+            let span = self.finish.span(count, |lane| first + lane);
             let mut bias = [0; SPAN];
             self.finish.start(first, &mut bias[..count]);
             let tiles = windows.chunks_exact((TILE * self.row).max(1));

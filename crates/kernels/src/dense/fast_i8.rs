@@ -211,7 +211,7 @@ impl Layer<'_> {
         let x: [&[i16]; P] = core::array::from_fn(|i| &wide[i * self.row..][..self.row]);
         for first in columns.clone().step_by(SPAN) {
             let count = (columns.end - first).min(SPAN);
-            let span = finish.span(first, count);
+            let span = finish.span(count, |lane| first + lane);
             let mut start = [0; SPAN];
             finish.start(first, &mut start[..count]);
             let mut sums = [start; P];

@@ -172,7 +172,11 @@ fn depthwise_convolutions() {
             1 => random.size(60, 70),
             _ => random.size(1, 40),
         };
-        let kernel = if random.one_in(2) { [3, 3] } else { [random.size(1, 4), random.size(1, 4)] };
+        let kernel = match case % 6 {
+            0..3 => [3, 3],
+            5 => [random.size(8, 9), random.size(8, 9)],
+            _ => [random.size(1, 4), random.size(1, 4)],
+        };
         let [n, h, w] = [random.size(1, 2), random.size(1, 9), random.size(1, 11)];
         let window = random.window();
         let [oh, ow] = random.output(&window, [h, w], kernel);
