@@ -37,6 +37,33 @@ pub struct NodeView<'a> {
 }
 
 impl NodeView<'_> {
+    /// Has `import` read the node as one of another name with other inputs, for operators that are
+    /// others in disguise. Attributes that it reads are read here.
+    pub fn disguised<R>(
+        &self,
+        op: &str,
+        inputs: Vec<Option<ValueId>>,
+        import: impl FnOnce(&NodeView<'_>) -> R,
+    ) -> R {
+        let inner = NodeView {
+            format: self.format,
+            op,
+            version: self.version,
+            name: self.name,
+            inputs,
+            blobs: self.blobs.clone(),
+            n_outputs: 1,
+            output_types: Vec::new(),
+            was_u8: self.was_u8,
+            attrs: self.attrs,
+            read: RefCell::new(self.read.borrow().clone()),
+            attr_tensors: self.attr_tensors,
+        };
+        let result = import(&inner);
+        *self.read.borrow_mut() = inner.read.into_inner();
+        result
+    }
+
     /// Input `index`, which must be there.
     ///
     /// # Errors

@@ -17,8 +17,11 @@ pub const F32: Kernel = Kernel::new("matmul_f32", check_f32, call_f32);
 /// i8: TFLite's `reference_ops::BatchMatMul`. The record is a [`ParamsI8`].
 pub const I8: Kernel = Kernel::new("matmul_i8", check_i8, call_i8);
 
+/// i32 without quantization; sums wrap. The record is a [`ParamsI32`].
+pub const I32: Kernel = Kernel::new("matmul_i32", check_i32, call_i32);
+
 /// In the order of their opcodes.
-pub const KERNELS: &[Kernel] = &[F32, I8];
+pub const KERNELS: &[Kernel] = &[F32, I8, I32];
 
 /// The f32 record.
 #[derive(Clone, Copy, Debug, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -40,6 +43,14 @@ pub struct ParamsI8 {
     pub tail: TailI8,
     /// Rescaling of the sums.
     pub factor: Requant,
+}
+
+/// The i32 record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct ParamsI32 {
+    /// As in [`ParamsF32`].
+    pub transposed: [u32; 2],
 }
 
 /// The greatest number of batch axes.
@@ -134,6 +145,13 @@ fn check_i8(sig: &Signature) -> Result<Needs, Fault> {
     Ok(Needs::split(shape.units()))
 }
 
+fn check_i32(sig: &Signature) -> Result<Needs, Fault> {
+    let params: ParamsI32 = sig.params()?;
+    check_types(sig, [DType::I32; 3], 2)?;
+    let shape = Shape::new(params.transposed, sig.input(0)?, sig.input(1)?, sig.output(0)?)?;
+    Ok(Needs::split(shape.units()))
+}
+
 fn call_f32(call: &mut Call) -> Result<(), Fault> {
     let params: ParamsF32 = call.params()?;
     let (a, b, units) = (call.input(0)?, call.input(1)?, call.units.clone());
@@ -149,6 +167,15 @@ fn call_i8(call: &mut Call) -> Result<(), Fault> {
     let y = call.output(0)?;
     let shape = Shape::new(params.transposed, a.ty, b.ty, y.ty)?;
     run_i8(&params, &shape, units, a.elements(), b.elements(), y.elements());
+    Ok(())
+}
+
+fn call_i32(call: &mut Call) -> Result<(), Fault> {
+    let params: ParamsI32 = call.params()?;
+    let (a, b, units) = (call.input(0)?, call.input(1)?, call.units.clone());
+    let y = call.output(0)?;
+    let shape = Shape::new(params.transposed, a.ty, b.ty, y.ty)?;
+    run_i32(&shape, units, a.elements(), b.elements(), y.elements());
     Ok(())
 }
 
@@ -182,6 +209,22 @@ pub fn run_f32(
         }
         for y in y {
             *y = clamp.apply(*y);
+        }
+    }
+}
+
+/// Rows `units` of the output.
+pub fn run_i32(shape: &Shape, units: Range<usize>, a: &[i32], b: &[i32], y: &mut [i32]) {
+    let (k_step, [b_k, b_n]) = (shape.a_steps[1], shape.b_steps);
+    for (unit, y) in units.zip(y.chunks_exact_mut(shape.columns.max(1))) {
+        let (a_at, b_at) = shape.starts(unit);
+        y.fill(0);
+        for k in 0..shape.depth {
+            let a = a[a_at + k * k_step];
+            let b = b[b_at + k * b_k..].iter().step_by(b_n);
+            for (y, &b) in y.iter_mut().zip(b) {
+                *y = y.wrapping_add(a.wrapping_mul(b));
+            }
         }
     }
 }

@@ -220,6 +220,9 @@ impl OpDef for Conv2d {
                 let params = kernel::ParamsHybrid { window, groups, per_channel, clamp };
                 Ok(Lowered::new(&kernel::HYBRID, &params, args))
             }
+            (DType::I32, DType::I32) if io.tail.clamp.is_none() => {
+                Ok(Lowered::new(&kernel::I32, &kernel::ParamsI32 { window, groups }, args))
+            }
             (x, w) => Err(LowerError::no_kernel(format!("convolution of {x} with {w} weights"))),
         }
     }

@@ -88,6 +88,9 @@ impl OpDef for DepthwiseConv2d {
                 args.push(spatial::hybrid_scales(io, channels)?.0);
                 Ok(Lowered::new(&kernel::HYBRID, &kernel::ParamsF32 { window, clamp }, args))
             }
+            (DType::I32, DType::I32) if io.tail.clamp.is_none() => {
+                Ok(Lowered::new(&kernel::I32, &window, args))
+            }
             (x, w) => {
                 let message = format!("depthwise convolution of {x} with {w} weights");
                 Err(LowerError::no_kernel(message))

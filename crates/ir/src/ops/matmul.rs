@@ -94,6 +94,9 @@ impl OpDef for Matmul {
                 let factor = elementwise::factor(f64::from(a * b) / f64::from(y))?;
                 Ok(Lowered::plain(&kernel::I8, &kernel::ParamsI8 { transposed, tail, factor }, 2))
             }
+            (DType::I32, DType::I32) if io.tail.clamp.is_none() => {
+                Ok(Lowered::plain(&kernel::I32, &kernel::ParamsI32 { transposed }, 2))
+            }
             (a, b) => Err(LowerError::no_kernel(format!("product of {a} and {b} matrices"))),
         }
     }

@@ -24,6 +24,8 @@ impl OpDef for Requantize {
     const SPELLINGS: &'static [Spelling] = &[
         Spelling::onnx("QuantizeLinear", 10),
         Spelling::onnx("DequantizeLinear", 10),
+        Spelling::onnx("QuantizeLinear", 1).domain("com.microsoft"),
+        Spelling::onnx("DequantizeLinear", 1).domain("com.microsoft"),
         Spelling::tflite("QUANTIZE"),
         Spelling::tflite("DEQUANTIZE"),
     ];

@@ -13,6 +13,7 @@ pub fn cases() -> Vec<AnyCase> {
     let padded = Conv2d { strides: [2, 1], pads: [1, 0, 1, 2], ..op.clone() };
     let dilated = Conv2d { dilations: [2, 3], pads: [2, 3, 2, 3], ..op.clone() };
     let grouped = Conv2d { groups: 2, pads: [1; 4], ..op.clone() };
+    let grouped_ints = grouped.clone();
     let w = |dims: &[usize]| f32s(dims).constant();
     let b = |len| f32s(&[len]).constant();
     let q = |groups: usize| [i8s(&[1, 6, 5, 4], 0.02, -5), weights(&[6, 3, 3, 4 / groups], 0)];
@@ -44,6 +45,14 @@ pub fn cases() -> Vec<AnyCase> {
                 [&q(2)[..], &[bias(6, 0.02)]].concat(),
             )
             .yields(0.05, -10),
+            case(
+                "whole numbers",
+                grouped_ints,
+                [
+                    ints(DType::I32, &[1, 6, 5, 4], -300, 300),
+                    ints(DType::I32, &[6, 3, 3, 2], -300, 300),
+                ],
+            ),
             case("i8 weights", padded, [f32s(&[1, 6, 5, 4]), weights(&[6, 3, 3, 4], 0)])
                 .within(HYBRID),
         ],

@@ -28,6 +28,14 @@ pub fn cases() -> Vec<AnyCase> {
             case("quantized strides", strided.clone(), q()).yields(0.03, 10),
             case("quantized, ONNX", DepthwiseConv2d { rescale: Rescale::Onnx, ..strided }, q())
                 .yields(0.03, 10),
+            case(
+                "whole numbers",
+                op.clone(),
+                [
+                    ints(DType::I32, &[1, 5, 4, 3], -300, 300),
+                    ints(DType::I32, &[1, 3, 3, 6], -9, 9),
+                ],
+            ),
             case("i8 weights", op, [f32s(&[1, 6, 5, 4]), weights(&[1, 3, 3, 4], 3)]).within(HYBRID),
         ],
     )

@@ -7,10 +7,13 @@ pub fn cases() -> Vec<AnyCase> {
     let (a, b) =
         (Matmul { transpose_a: true, ..op.clone() }, Matmul { transpose_b: true, ..op.clone() });
     let both = Matmul { transpose_a: true, transpose_b: true };
+    let whole = |dims: &[usize]| ints(DType::I32, dims, -300, 300);
     suite(
         rounded(1),
         reference,
         [
+            case("whole numbers", op.clone(), [whole(&[2, 3, 5]), whole(&[5, 7])]),
+            case("whole numbers, second exchanged", b.clone(), [whole(&[3, 5]), whole(&[7, 5])]),
             case("matrices", op.clone(), [f32s(&[3, 5]).open(0), f32s(&[5, 18])]),
             case("batches broadcast", op.clone(), [f32s(&[2, 1, 3, 4]), f32s(&[3, 4, 5])]),
             case("first exchanged", a, [f32s(&[2, 4, 3]), f32s(&[4, 2])]),
