@@ -3,16 +3,21 @@
 
 use crate::packing::{PANEL, STEP};
 
-/// Sums of up to `P` runs of inputs with a panel of weights: `sums[p][j] += x[p][i] * w[i][j]`, in
-/// the order of `i`.
+/// Sums of up to `P` runs of inputs with the first `L` lanes of a panel of weights:
+/// `sums[p][j] += x[p][i] * w[i][j]`, in the order of `i`.
 #[inline(always)]
-pub fn add_panel<const P: usize>(sums: &mut [[f32; PANEL]; P], x: [&[f32]; P], w: &[f32]) {
+pub fn add_panel<const P: usize, const L: usize>(
+    sums: &mut [[f32; L]; P],
+    x: [&[f32]; P],
+    w: &[f32],
+) {
+    const { assert!(L <= PANEL) };
     let mut local = *sums;
     let x = x.map(|x| &x[..w.len() / PANEL]);
     for (i, w) in w.as_chunks::<PANEL>().0.iter().enumerate() {
         for p in 0..P {
             let x = x[p][i];
-            for j in 0..PANEL {
+            for j in 0..L {
                 local[p][j] += x * w[j];
             }
         }

@@ -22,12 +22,13 @@ pub const F32: Kernel = Kernel {
     pack: Some(Pack { packing: PANELS_F32, input: 1, len, pack }),
 };
 
-/// Pixels of a tile: with [`PANEL`] outputs their sums fill twelve vectors of four.
-const TILE: usize = 3;
-
 /// Input values that a stretch of pixels may have, so that it stays in the fastest cache while all
 /// panels pass over it.
 const STRETCH: usize = 4096;
+
+/// Input values that a stretch of rows may have, so that it stays in the second cache while all
+/// panels pass over it, when the weights are more than this many.
+const ROWS_STRETCH: usize = 1 << 16;
 
 fn len(sig: &Signature) -> Result<usize, Fault> {
     let params: ParamsF32 = sig.params()?;
@@ -96,22 +97,23 @@ impl Outputs<'_> {
 
     /// Writes the sums of pixels `at..at + P` of `y`.
     #[inline(always)]
-    fn store<const P: usize>(
+    fn store<const P: usize, const L: usize>(
         &self,
         panel: &Panel,
-        sums: &[[f32; PANEL]; P],
+        sums: &[[f32; L]; P],
         at: usize,
         y: &mut [f32],
     ) {
         for (p, sums) in sums.iter().enumerate() {
             let y = &mut y[(at + p) * self.shape.output[2] + panel.first..][..panel.count];
-            let mut row = [0.0; PANEL];
-            for j in 0..PANEL {
-                row[j] = self.clamp.apply(sums[j] + panel.bias[j]);
-            }
-            match y.as_mut_array::<PANEL>() {
-                Some(y) => *y = row,
-                None => y.copy_from_slice(&row[..y.len()]),
+            if let Some(y) = y.as_mut_array::<L>() {
+                for j in 0..L {
+                    y[j] = self.clamp.apply(sums[j] + panel.bias[j]);
+                }
+            } else {
+                for (y, (sum, bias)) in y.iter_mut().zip(sums.iter().zip(&panel.bias)) {
+                    *y = self.clamp.apply(sum + bias);
+                }
             }
         }
     }
@@ -131,60 +133,108 @@ fn run(outputs: &Outputs, units: Range<usize>, x: &[f32], y: &mut [f32]) {
         let pixels = units.start * shape.output[1]..units.end * shape.output[1];
         return run_pointwise(outputs, pixels, x, y);
     }
-    for (unit, y) in units.zip(y.chunks_exact_mut(shape.row().max(1))) {
-        let (image, oy) = (unit / shape.output[0].max(1), unit % shape.output[0].max(1));
-        let [height, width, channels] = shape.input;
-        let x = &x[image * height * width * channels..][..height * width * channels];
-        run_row(outputs, shape.axes[0].taps(oy), x, y);
+    let each = shape.axes[0].stride() * shape.input[1] * shape.input[2];
+    let few = outputs.w.len() <= ROWS_STRETCH;
+    let stretch = if few { 1 } else { (ROWS_STRETCH / each.max(1)).max(1) };
+    for (i, y) in y.chunks_mut((stretch * shape.row()).max(1)).enumerate() {
+        let start = units.start + i * stretch;
+        let rows = Rows { outputs, units: start..units.end.min(start + stretch), x };
+        for panel in outputs.panels() {
+            // Narrow panels are computed for more pixels at a time: about as many sums.
+            match panel.count {
+                0..=4 => rows.run::<6, 4>(&panel, y),
+                5..=8 => rows.run::<4, 8>(&panel, y),
+                _ => rows.run::<3, PANEL>(&panel, y),
+            }
+        }
     }
 }
 
 /// Pixels `pixels` of all images; each reads the pixel at its own place.
 fn run_pointwise(outputs: &Outputs, pixels: Range<usize>, x: &[f32], y: &mut [f32]) {
-    let (channels, each) = (outputs.shape.input[2], outputs.shape.kernel[2]);
+    let [channels, o] = [outputs.shape.input[2], outputs.shape.output[2]];
     let x = &x[pixels.start * channels..pixels.end * channels];
-    let stretch = (STRETCH / channels.max(1)).clamp(4 * TILE, 64 * TILE) / TILE * TILE;
-    let mut start = 0;
-    while start < pixels.len() {
-        let end = pixels.len().min(start + stretch);
+    let stretch = (STRETCH / channels.max(1)).clamp(12, 192) / 12 * 12;
+    let stretches = x.chunks((stretch * channels).max(1)).zip(y.chunks_mut((stretch * o).max(1)));
+    for (x, y) in stretches {
         for panel in outputs.panels() {
-            let row = |pixel: usize| &x[pixel * channels + panel.channel..][..each];
-            let mut at = start;
-            while at + TILE <= end {
-                let mut sums = [[0.0; PANEL]; TILE];
-                add_panel(&mut sums, [row(at), row(at + 1), row(at + 2)], panel.w);
-                outputs.store(&panel, &sums, at, y);
-                at += TILE;
-            }
-            for at in at..end {
-                let mut sums = [[0.0; PANEL]];
-                add_panel(&mut sums, [row(at)], panel.w);
-                outputs.store(&panel, &sums, at, y);
+            match panel.count {
+                0..=4 => run_pixels::<6, 4>(outputs, &panel, x, y),
+                5..=8 => run_pixels::<4, 8>(outputs, &panel, x, y),
+                _ => run_pixels::<3, PANEL>(outputs, &panel, x, y),
             }
         }
-        start = end;
     }
 }
 
-/// One output row of one image.
-fn run_row(outputs: &Outputs, down: Taps, x: &[f32], y: &mut [f32]) {
-    let shape = outputs.shape;
-    let width = shape.output[1];
-    let inside = shape.axes[1].inside(width);
-    let step = shape.axes[1].stride() * shape.input[2];
-    for panel in outputs.panels() {
+/// A panel of pixels that read the pixel at their own place, `P` at a time.
+fn run_pixels<const P: usize, const L: usize>(
+    outputs: &Outputs,
+    panel: &Panel,
+    x: &[f32],
+    y: &mut [f32],
+) {
+    let (channels, each) = (outputs.shape.input[2], outputs.shape.kernel[2]);
+    let end = y.len() / outputs.shape.output[2];
+    let row = |pixel: usize| &x[pixel * channels + panel.channel..][..each];
+    let mut at = 0;
+    while at + P <= end {
+        let mut sums = [[0.0; L]; P];
+        add_panel(&mut sums, core::array::from_fn(|p| row(at + p)), panel.w);
+        outputs.store(panel, &sums, at, y);
+        at += P;
+    }
+    for at in at..end {
+        let mut sums = [[0.0; L]];
+        add_panel(&mut sums, [row(at)], panel.w);
+        outputs.store(panel, &sums, at, y);
+    }
+}
+
+/// Rows of the output.
+struct Rows<'a> {
+    outputs: &'a Outputs<'a>,
+    units: Range<usize>,
+    /// All images.
+    x: &'a [f32],
+}
+
+impl Rows<'_> {
+    /// A panel of the rows, `P` pixels at a time.
+    fn run<const P: usize, const L: usize>(&self, panel: &Panel, y: &mut [f32]) {
+        let shape = self.outputs.shape;
+        let image = shape.image();
+        for (unit, y) in self.units.clone().zip(y.chunks_exact_mut(shape.row().max(1))) {
+            let (n, oy) = (unit / shape.output[0].max(1), unit % shape.output[0].max(1));
+            let x = &self.x[n * image..][..image];
+            self.row::<P, L>(panel, shape.axes[0].taps(oy), x, y);
+        }
+    }
+
+    fn row<const P: usize, const L: usize>(
+        &self,
+        panel: &Panel,
+        down: Taps,
+        x: &[f32],
+        y: &mut [f32],
+    ) {
+        let shape = self.outputs.shape;
+        let width = shape.output[1];
+        let inside = shape.axes[1].inside(width);
+        let step = shape.axes[1].stride() * shape.input[2];
         let mut at = 0;
         while at < width {
             let across = shape.axes[1].taps(at);
-            if inside.contains(&at) && at + TILE <= inside.end {
-                let mut sums = [[0.0; PANEL]; TILE];
-                add_window(shape, &panel, [0, step, 2 * step], down, across, x, &mut sums);
-                outputs.store(&panel, &sums, at, y);
-                at += TILE;
+            if inside.contains(&at) && at + P <= inside.end {
+                let mut sums = [[0.0; L]; P];
+                let offsets = core::array::from_fn(|p| p * step);
+                add_window(shape, panel, offsets, down, across, x, &mut sums);
+                self.outputs.store(panel, &sums, at, y);
+                at += P;
             } else {
-                let mut sums = [[0.0; PANEL]];
-                add_window(shape, &panel, [0], down, across, x, &mut sums);
-                outputs.store(&panel, &sums, at, y);
+                let mut sums = [[0.0; L]];
+                add_window(shape, panel, [0], down, across, x, &mut sums);
+                self.outputs.store(panel, &sums, at, y);
                 at += 1;
             }
         }
@@ -193,14 +243,14 @@ fn run_row(outputs: &Outputs, down: Taps, x: &[f32], y: &mut [f32]) {
 
 /// Adds the windows of `P` pixels that lie `offsets` values behind the first.
 #[inline(always)]
-fn add_window<const P: usize>(
+fn add_window<const P: usize, const L: usize>(
     shape: &Shape,
     panel: &Panel,
     offsets: [usize; P],
     down: Taps,
     across: Taps,
     x: &[f32],
-    sums: &mut [[f32; PANEL]; P],
+    sums: &mut [[f32; L]; P],
 ) {
     let ([_, width, channels], [_, kw, each]) = (shape.input, shape.kernel);
     // Neighbouring taps of all channels are one run.
