@@ -1,6 +1,8 @@
 //! Small random graphs from a seed, float or int8, with everything that rewrites and the scheduler
 //! look at: shared values, constants on either side, channels-first pairs, open batch sizes.
 
+use std::collections::HashMap;
+
 use embarca_ir::attr::Attr;
 use embarca_ir::ops::{
     Add, AveragePool2d, Concat, Conv2d, Dense, DepthwiseConv2d, Gather, LeakyRelu, MaxPool2d,
@@ -64,9 +66,21 @@ pub struct Case {
     pub inputs: Vec<Const>,
 }
 
+/// What a graph computes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// Reals.
+    Float,
+    /// i8, as TFLite.
+    Quantized,
+    /// Reals that are quantized and dequantized behind every operator, as ONNX spells it out. Only
+    /// operators whose integer forms are exact.
+    SpelledOut,
+}
+
 /// A graph of up to `nodes` drawn operators from a seed. The same seed with fewer nodes yields the
 /// beginning of the same graph.
-pub fn case(seed: u64, nodes: usize, quantized: bool) -> Case {
+pub fn case(seed: u64, nodes: usize, style: Style) -> Case {
     let mut random = Random(seed);
     let mut model = Model::new("random");
     let batch = 1 + random.below(3);
@@ -75,7 +89,9 @@ pub fn case(seed: u64, nodes: usize, quantized: bool) -> Case {
         false => Dim::Known(batch as i64),
     };
     let b = Builder::new(&mut model, GraphId(0));
-    let mut maker = Maker { b, random, pool: Vec::new(), quantized, batch };
+    let quantized = style == Style::Quantized;
+    let stored = HashMap::new();
+    let mut maker = Maker { b, random, pool: Vec::new(), quantized, style, stored, batch };
     let mut inputs = Vec::new();
     for index in 0..1 + maker.random.below(2) {
         inputs.push(maker.input(&n, index));
@@ -100,6 +116,9 @@ struct Maker<'m> {
     random: Random,
     pool: Vec<ValueId>,
     quantized: bool,
+    style: Style,
+    /// How the values of a graph that is spelled out were stored.
+    stored: HashMap<ValueId, (DType, Quant)>,
     batch: usize,
 }
 
@@ -140,7 +159,11 @@ impl Maker<'_> {
         };
         let real = ty.dtype == DType::F32;
         let x = self.b.input(&format!("x{index}"), ty);
-        let first = if self.quantized && real { self.requantize(x, DType::I8) } else { Ok(x) };
+        let first = match self.style {
+            Style::Quantized if real => self.requantize(x, DType::I8),
+            Style::SpelledOut => self.spell_out(x, None),
+            _ => Ok(x),
+        };
         self.pool.push(first.unwrap_or(x));
         data
     }
@@ -158,6 +181,27 @@ impl Maker<'_> {
             self.b.set_quant(y, Some(quant));
         }
         Ok(y)
+    }
+
+    /// `x` quantized and dequantized, as `like` is stored or as drawn.
+    fn spell_out(&mut self, x: ValueId, like: Option<ValueId>) -> Result<ValueId, ShapeError> {
+        let kept = like.and_then(|like| self.stored.get(&like)).cloned();
+        let (to, quant) = match kept {
+            Some(kept) if !self.random.once_in(4) => kept,
+            _ if self.random.once_in(2) => (DType::I8, self.quant()),
+            _ => {
+                let quant = self.quant();
+                let zero_points = quant.zero_points.iter().map(|zero| zero + 128).collect();
+                (DType::U8, Quant { zero_points, ..quant })
+            }
+        };
+        let op =
+            |to: DType| named("requantize", &[("to", word(to.name())), ("rule", word("onnx"))]);
+        let stored = self.b.op(op(to)?, &[x])?;
+        self.b.set_quant(stored, Some(quant.clone()));
+        let real = self.b.op(op(DType::F32)?, &[stored])?;
+        self.stored.insert(real, (to, quant));
+        Ok(real)
     }
 
     /// The quantization of a result that is not one of its inputs'.
@@ -190,7 +234,13 @@ impl Maker<'_> {
             true => self.random.pick(&self.pool.clone()),
             false => self.pool[self.pool.len() - 1 - self.random.below(recent)],
         };
-        let drawn = match self.random.below(26) {
+        const EXACT: [usize; 17] =
+            [6, 8, 10, 11, 12, 13, 14, 16, 17, 18, 19, 20, 21, 22, 24, 9, 10];
+        let kind = match self.style {
+            Style::SpelledOut => self.random.pick(&EXACT),
+            _ => self.random.below(26),
+        };
+        let drawn = match kind {
             0..=2 => self.wrapped(x, Self::convolution),
             3 | 4 => self.wrapped(x, Self::depthwise),
             5 => self.dense(x),
@@ -211,7 +261,12 @@ impl Maker<'_> {
             24 => self.gather(x),
             _ => self.wrapped(x, Self::resize),
         };
-        let Ok(values) = drawn else { return false };
+        let Ok(mut values) = drawn else { return false };
+        if self.style == Style::SpelledOut {
+            for value in &mut values {
+                *value = self.spell_out(*value, Some(x)).unwrap_or(*value);
+            }
+        }
         // At the sizes that a plan is made for, and at those that it is fed.
         let fits = |&value: &ValueId| {
             [1, self.batch as i64].iter().all(|&n| {
@@ -426,6 +481,11 @@ impl Maker<'_> {
                 let (data, quant) = (self.random.i8s(&dims), self.quant());
                 self.b.constant(data, Some(quant))
             }
+            false if self.style == Style::SpelledOut && self.random.once_in(2) => {
+                let data = self.random.f32s(&dims);
+                let real = self.b.constant(data, None);
+                self.spell_out(real, None)?
+            }
             false => {
                 let data = self.random.f32s(&dims);
                 self.b.constant(data, None)
@@ -553,7 +613,7 @@ impl Maker<'_> {
         ];
         let outputs = self.b.node(named("pad", &attrs)?, &[Some(x)])?;
         self.alike(x, &outputs);
-        if rank == 4 && !self.random.once_in(3) {
+        if rank == 4 && self.style != Style::SpelledOut && !self.random.once_in(3) {
             return self.wrapped(outputs[0], Self::convolution);
         }
         Ok(outputs)
@@ -610,15 +670,16 @@ mod tests {
 
     #[test]
     fn every_operator_is_drawn() {
-        for quantized in [false, true] {
+        for (style, kinds) in [(Style::Float, 20), (Style::Quantized, 20), (Style::SpelledOut, 15)]
+        {
             let mut counts = BTreeMap::new();
             for seed in 0..100 {
-                for node in &case(seed, 12, quantized).model.main().nodes {
+                for node in &case(seed, 12, style).model.main().nodes {
                     *counts.entry(node.op.name()).or_insert(0) += 1;
                 }
             }
             let rare: Vec<_> = counts.iter().filter(|(_, count)| **count < 5).collect();
-            assert!(20 <= counts.len() && rare.is_empty(), "{counts:?}");
+            assert!(kinds <= counts.len() && rare.is_empty(), "{style:?}: {counts:?}");
         }
     }
 }

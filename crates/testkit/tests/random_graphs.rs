@@ -4,7 +4,7 @@
 
 use embarca_ir::text;
 use embarca_testkit::differential::check;
-use embarca_testkit::random::case;
+use embarca_testkit::random::{Style, case};
 
 /// Seeds of the fast tier, for each kind of graph.
 const FAST: std::ops::Range<u64> = 0..200;
@@ -18,17 +18,17 @@ fn seeds() -> std::ops::Range<u64> {
     from.parse().expect("a number")..to.parse().expect("a number")
 }
 
-fn all_agree(quantized: bool) {
+fn all_agree(style: Style) {
     let mut failures = 0;
     for seed in seeds() {
-        let Err(error) = check(&case(seed, NODES, quantized)) else { continue };
+        let Err(error) = check(&case(seed, NODES, style)) else { continue };
         // Fewer nodes of the same seed are the beginning of the same graph.
-        let small = (1..=NODES).map(|nodes| case(seed, nodes, quantized));
+        let small = (1..=NODES).map(|nodes| case(seed, nodes, style));
         let (case, error) = small
             .filter_map(|case| Some((check(&case).err()?, case)))
             .map(|(error, case)| (case, error))
             .next()
-            .unwrap_or_else(|| (case(seed, NODES, quantized), error));
+            .unwrap_or_else(|| (case(seed, NODES, style), error));
         println!("seed {seed}: {error}\n{}", text::dump(&case.model));
         failures += 1;
         assert!(failures < 5, "several seeds fail");
@@ -38,10 +38,15 @@ fn all_agree(quantized: bool) {
 
 #[test]
 fn float_graphs_agree() {
-    all_agree(false);
+    all_agree(Style::Float);
 }
 
 #[test]
 fn quantized_graphs_agree() {
-    all_agree(true);
+    all_agree(Style::Quantized);
+}
+
+#[test]
+fn graphs_that_spell_quantization_out_agree() {
+    all_agree(Style::SpelledOut);
 }
