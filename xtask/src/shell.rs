@@ -1,14 +1,16 @@
 //! Running cargo.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::json::Json;
 
-/// The folder of the workspace.
+/// The folder of the workspace that cargo runs this in: checkouts may share a build folder, so what
+/// was known when this was compiled may be another's.
 pub fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here).to_path_buf()
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let here = here.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
+    here.parent().unwrap_or(&here).to_path_buf()
 }
 
 /// A cargo command in the workspace. Warnings are errors when `CI` is `true`.
