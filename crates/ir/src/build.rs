@@ -386,11 +386,19 @@ impl GraphImporter<'_, '_> {
             attrs: &node.attrs,
             read: RefCell::new(vec![false; node.attrs.len()]),
             attr_tensors: &attr_tensors,
+            assigned: RefCell::default(),
         };
         self.b.node_name.clone_from(&node.name);
         let mut values = (importer.import)(&view, &mut self.b)?;
         if let [first, ..] = view.unread().as_slice() {
             return Err(ImportError::unsupported("is not honoured").attribute(*first));
+        }
+        for (index, value) in view.assigned.take() {
+            let tensor = node.inputs.get(index).copied().flatten();
+            let variable = tensor.filter(|&tensor| foreign.tensors[tensor].is_variable);
+            let slot = variable.and_then(|tensor| self.values.get_mut(tensor));
+            let message = || ImportError::malformed(format!("input {index} is no variable"));
+            *slot.ok_or_else(message)? = Slot::Value(value);
         }
         if values.len() < node.outputs.iter().rposition(Option::is_some).map_or(0, |at| at + 1) {
             let message = format!("only {} outputs are computed", values.len());

@@ -34,6 +34,7 @@ pub struct NodeView<'a> {
     pub(crate) attrs: &'a [(String, AttrValue)],
     pub(crate) read: RefCell<Vec<bool>>,
     pub(crate) attr_tensors: &'a dyn Fn(usize) -> Option<crate::types::Const>,
+    pub(crate) assigned: RefCell<Vec<(usize, ValueId)>>,
 }
 
 impl NodeView<'_> {
@@ -58,6 +59,7 @@ impl NodeView<'_> {
             attrs: self.attrs,
             read: RefCell::new(self.read.borrow().clone()),
             attr_tensors: self.attr_tensors,
+            assigned: RefCell::default(),
         };
         let result = import(&inner);
         *self.read.borrow_mut() = inner.read.into_inner();
@@ -95,6 +97,11 @@ impl NodeView<'_> {
     /// Whether the file sets the attribute. Does not mark it as read.
     pub fn has(&self, name: &str) -> bool {
         self.attrs.iter().any(|(key, _)| key == name)
+    }
+
+    /// Declares what the variable at input `index` holds after the node.
+    pub fn assign(&self, index: usize, value: ValueId) {
+        self.assigned.borrow_mut().push((index, value));
     }
 
     /// Marks attributes as read that cannot change the result here.
@@ -191,6 +198,18 @@ impl NodeView<'_> {
             Some(AttrValue::Floats(values)) => Ok(Some(values.clone())),
             Some(AttrValue::Float(value)) => Ok(Some(vec![*value])),
             Some(_) => Err(Self::wrong_kind(name, "a list of numbers")),
+        }
+    }
+
+    /// A list of texts, if it is set.
+    ///
+    /// # Errors
+    /// When it is of another kind.
+    pub fn opt_texts(&self, name: &str) -> Result<Option<Vec<String>>, ImportError> {
+        match self.attr(name) {
+            None => Ok(None),
+            Some(AttrValue::Texts(values)) => Ok(Some(values.clone())),
+            Some(_) => Err(Self::wrong_kind(name, "a list of texts")),
         }
     }
 

@@ -78,6 +78,8 @@ kernels! {
     69 => cumsum,
     70 => top_k,
     71 => reverse_sequence,
+    85 => recurrent,
+    86 => lstm_int,
 }
 
 /// The number under which a plan names a kernel.

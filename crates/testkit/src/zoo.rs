@@ -42,6 +42,10 @@ pub struct Entry {
     pub outputs: Vec<String>,
     /// How far outputs may be from the golden ones.
     pub tolerance: Tolerance,
+    /// Whether a case finds the states that the one before has left.
+    pub stateful: bool,
+    /// Cases that begin afresh nonetheless.
+    pub fresh: Vec<usize>,
 }
 
 /// All models of a zoo.
@@ -71,7 +75,11 @@ fn entry(folder: &Path, model: &Value) -> Result<Entry, String> {
         _ => Tolerance::Near { absolute: number("atol"), relative: number("rtol") },
     };
     let (inputs, outputs) = (names("inputs"), names("outputs"));
-    Ok(Entry { id, model: file, golden, inputs, outputs, tolerance })
+    let stateful = model.get("stateful").is_some();
+    let cases = model["cases"].as_array().into_iter().flatten().enumerate();
+    let fresh = cases.filter(|(_, case)| case["new_stream"].as_bool() == Some(true));
+    let fresh = fresh.map(|(index, _)| index).collect();
+    Ok(Entry { id, model: file, golden, inputs, outputs, tolerance, stateful, fresh })
 }
 
 /// What became of a model.
@@ -152,6 +160,9 @@ fn run(entry: &Entry, threads: usize) -> Result<Outcome, String> {
                 return Err(format!("input {index} has another size"));
             }
             place.copy_from_slice(&input.data);
+        }
+        if !entry.stateful || entry.fresh.contains(&cases) {
+            session.reset();
         }
         session.run().map_err(|e| e.to_string())?;
         let mut index = 0;

@@ -7,8 +7,10 @@ mod elementwise;
 mod moves;
 mod pooling;
 pub mod prelude;
+mod recurrent;
 mod rescale;
 pub mod spatial;
+mod tflite_lstm;
 
 use crate::attr::{Attr, Payload};
 use crate::builder::Builder;
@@ -21,6 +23,7 @@ use crate::types::TensorType;
 
 pub use lookup::Table;
 pub use quantized_binary::Arithmetic;
+pub use recurrent::Activation;
 pub use rescale::Rescale;
 
 /// What the importer needs of a dossier.
@@ -161,6 +164,7 @@ registry! {
         gather::Gather,
         gather_elements::GatherElements,
         gather_nd::GatherNd,
+        gru::Gru,
         is_special::IsSpecial,
         l2_normalize::L2Normalize,
         leaky_relu::LeakyRelu,
@@ -168,6 +172,7 @@ registry! {
         logical_not::LogicalNot,
         lookup::Lookup,
         lrn::Lrn,
+        lstm::Lstm,
         matmul::Matmul,
         max_pool2d::MaxPool2d,
         maximum::Maximum,
@@ -177,12 +182,14 @@ registry! {
         pad::Pad,
         prelu::Prelu,
         quantized_binary::QuantizedBinary,
+        quantized_lstm::QuantizedLstm,
         range::Range,
         reduce::Reduce,
         requantize::Requantize,
         reshape::Reshape,
         resize::Resize,
         reverse_sequence::ReverseSequence,
+        rnn::Rnn,
         scatter_elements::ScatterElements,
         scatter_nd::ScatterNd,
         select::Select,

@@ -2,6 +2,7 @@
 
 mod exp;
 mod lanes;
+mod sixteen;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -10,6 +11,7 @@ pub use exp::{
     scaled_reciprocal, tanh,
 };
 pub use lanes::Rescale;
+pub use sixteen::{Steps, logistic_16, tanh_16};
 
 /// A non-negative real factor, held as `multiplier * 2^(shift - 31)`.
 ///

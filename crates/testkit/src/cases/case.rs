@@ -18,6 +18,8 @@ enum Fill {
     Ints(i64, i64),
     /// These.
     Values(Vec<f64>),
+    /// There is no such input.
+    Absent,
 }
 
 /// An input of a case.
@@ -86,6 +88,11 @@ pub fn values(dtype: DType, dims: &[usize], values: &[f64]) -> Input {
     Input { fill: Fill::Values(values.to_vec()), ..ints(dtype, dims, 0, 0) }
 }
 
+/// An optional input that is left out; the reference finds an empty array.
+pub fn absent() -> Input {
+    Input { fill: Fill::Absent, ..ints(DType::F32, &[0], 0, 0) }.constant()
+}
+
 impl Input {
     /// Held by the graph instead of fed.
     pub fn constant(self) -> Self {
@@ -106,6 +113,7 @@ impl Input {
         let len = self.dims.iter().product();
         let numbers: Vec<f64> = match &self.fill {
             Fill::Values(values) => values.clone(),
+            Fill::Absent => Vec::new(),
             Fill::Ints(low, high) => {
                 let width = (high - low + 1) as usize;
                 (0..len).map(|_| (low + random.below(width) as i64) as f64).collect()
@@ -310,6 +318,10 @@ impl AnyCase {
         for (i, input) in self.inputs.iter().enumerate() {
             let data = input.draw(&mut random);
             real.push(to_real(&data, input.quant.as_ref()));
+            if matches!(input.fill, Fill::Absent) {
+                inputs.push(None);
+                continue;
+            }
             if input.constant || setting == Setting::Constant {
                 inputs.push(Some(b.constant(data, input.quant.clone())));
                 continue;

@@ -7,6 +7,7 @@
 mod array;
 mod case;
 pub mod check;
+mod sequence;
 mod shared;
 
 pub use array::Array;
@@ -57,6 +58,7 @@ cases! {
     gather,
     gather_elements,
     gather_nd,
+    gru,
     is_special,
     l2_normalize,
     leaky_relu,
@@ -64,6 +66,7 @@ cases! {
     logical_not,
     lookup,
     lrn,
+    lstm,
     matmul,
     max_pool2d,
     maximum,
@@ -73,12 +76,14 @@ cases! {
     pad,
     prelu,
     quantized_binary,
+    quantized_lstm,
     range,
     reduce,
     requantize,
     reshape,
     resize,
     reverse_sequence,
+    rnn,
     scatter_elements,
     scatter_nd,
     select,
