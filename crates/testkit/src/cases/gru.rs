@@ -54,11 +54,11 @@ fn reference(op: &Gru, x: &[Array]) -> Vec<Array> {
         let next: Vec<f64> = (0..step.hidden)
             .map(|j| {
                 let product = if op.reset_after {
-                    reset[j] * (step.from_state(&h, 2, j) + bias(j))
+                    reset[j] * (step.state_part(&h, 2, j) + bias(j))
                 } else {
-                    step.from_state(&kept, 2, j)
+                    step.state_part(&kept, 2, j)
                 };
-                let (z, n) = (gate(0, j), activate(g, bound(step.from_input(2, j) + product)));
+                let (z, n) = (gate(0, j), activate(g, bound(step.input_part(2, j) + product)));
                 (1.0 - z) * n + z * h[j]
             })
             .collect();

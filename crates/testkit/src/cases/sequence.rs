@@ -47,18 +47,18 @@ pub struct Step<'a> {
 
 impl Step<'_> {
     /// The part of gate `k` that comes from the input.
-    pub fn from_input(&self, k: usize, j: usize) -> f64 {
+    pub fn input_part(&self, k: usize, j: usize) -> f64 {
         self.gates.at(&[self.at[0], self.at[1], k * self.hidden + j])
     }
 
     /// The part of gate `k` that comes from a state.
-    pub fn from_state(&self, state: &[f64], k: usize, j: usize) -> f64 {
+    pub fn state_part(&self, state: &[f64], k: usize, j: usize) -> f64 {
         (0..self.hidden).map(|i| state[i] * self.r.at(&[i, k * self.hidden + j])).sum()
     }
 
     /// Both.
     pub fn gate(&self, state: &[f64], k: usize, j: usize) -> f64 {
-        self.from_input(k, j) + self.from_state(state, k, j)
+        self.input_part(k, j) + self.state_part(state, k, j)
     }
 }
 
@@ -89,9 +89,9 @@ pub fn run(
         for i in 0..len {
             let t = if reverse { len - 1 - i } else { i };
             step(&mut Step { hidden, states: &mut states, gates, r, at: [t, n] });
-            for j in 0..hidden {
+            for (j, value) in states[0].iter().enumerate() {
                 let at = y.place(&[t, n, j]);
-                y.data[at] = states[0][j];
+                y.data[at] = *value;
             }
         }
         for (to, state) in finals.iter_mut().zip(&states) {
