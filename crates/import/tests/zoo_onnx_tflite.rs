@@ -147,7 +147,7 @@ fn details() {
     let model = read(&bytes).unwrap();
     let window = model.graphs[0].nodes.iter().find(|node| node.op == "SignalWindow").unwrap();
     assert_eq!(window.domain, tflite::CUSTOM_DOMAIN);
-    assert_eq!(window.attrs[0].0, "custom_options");
+    assert_eq!(window.attrs, [("shift".to_owned(), AttrValue::Int(12))]);
 
     let bytes = load("person_detect_int8.tflite");
     let model = read(&bytes).unwrap();

@@ -7,6 +7,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod boxes;
 pub mod call;
 pub mod fast;
 pub mod finish;
@@ -80,6 +81,7 @@ kernels! {
     71 => reverse_sequence,
     85 => recurrent,
     86 => lstm_int,
+    125 => ssd_detections,
 }
 
 /// The number under which a plan names a kernel.

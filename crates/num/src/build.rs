@@ -38,6 +38,17 @@ pub fn requant(factor: f64) -> Option<Requant> {
     if shift < -31 { Requant::new(0, 0) } else { Requant::new(multiplier, shift) }
 }
 
+/// As [`requant`], for factors of `2^31` and more too: their left shift counts modulo 32. The
+/// reference shifts an `int` by more bits than it has there, which x86-64 computes so; results of
+/// such factors are saturated or of no use, but models hold them.
+pub fn requant_wrapping(factor: f64) -> Option<Requant> {
+    if !factor.is_finite() || factor < 1_073_741_824.0 {
+        return requant(factor);
+    }
+    let (multiplier, shift) = quantize_multiplier(factor);
+    Requant::new(multiplier, shift & 31)
+}
+
 /// What an integer softmax needs of its input's scale: `(multiplier, left shift, smallest
 /// difference that counts)`, as TFLite's `PreprocessSoftmaxScaling` and `CalculateInputRadius` with
 /// 5 integer bits. `None` when `beta * scale` is below `2^-26` or not finite.

@@ -38,6 +38,7 @@ const MUST: &[&str] = &[
     "ppocr_v6_tiny_det",
     "ppocr_v6_tiny_rec",
     "silero_vad_sequence",
+    "traffic_ssd_lstm_uint8",
     "ultraface_rfb_320_caffe",
     "ultraface_rfb_320_onnx",
     "vww_mobilenet_f32",

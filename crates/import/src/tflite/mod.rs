@@ -2,8 +2,9 @@
 //!
 //! Names are the schema's: an operator is called `CONV_2D`, its attributes `stride_w` and so on,
 //! enumerations are given by name. Attributes are always present, with the schema's defaults
-//! where the file leaves them out. A custom operator has its own name, the domain `custom` and
-//! the attribute `custom_options` (bytes).
+//! where the file leaves them out. A custom operator has its own name, the domain `custom` and the
+//! options of its FlexBuffers map as attributes; options in another form are the attribute
+//! `custom_options` (bytes).
 
 mod metadata;
 mod operators;
@@ -19,6 +20,7 @@ use self::options::Union;
 use crate::error::{ReadError, shown};
 use crate::limits::{Budget, ImportLimits};
 use crate::wire::flatbuffer::{Table, Tables, Vector};
+use crate::wire::flexbuffer;
 
 /// The domain of custom operators.
 pub const CUSTOM_DOMAIN: &str = "custom";
@@ -322,6 +324,15 @@ impl<'a> File<'a, '_> {
             true => slice(self.bytes, offset, size)?,
             false => table.bytes(node::CUSTOM_OPTIONS)?,
         };
+        if bytes.is_empty() {
+            return Ok(Vec::new());
+        }
+        match flexbuffer::map(bytes, &mut self.budget) {
+            Ok(Some(options)) => return Ok(options),
+            // What is no map may look like one.
+            Ok(None) | Err(ReadError::Malformed(_)) => {}
+            Err(error) => return Err(error),
+        }
         self.budget.items::<u8>(bytes.len())?;
         Ok(vec![("custom_options".to_owned(), AttrValue::Bytes(bytes.to_vec()))])
     }

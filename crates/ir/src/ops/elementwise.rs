@@ -180,7 +180,16 @@ pub fn lower_real_table(
     f: impl Fn(f32) -> Result<f32, LowerError>,
 ) -> Result<Lowered, LowerError> {
     check_i8(io)?;
-    let ((x_scale, x_zero), (y_scale, y_zero)) = (io.input_quant(0)?, io.output_quant(0)?);
+    let entries = real_table(io.input_quant(0)?, io.output_quant(0)?, f)?;
+    Ok(lower_table(|x| entries[(i32::from(x) + 128) as usize]))
+}
+
+/// The entries of [`lower_real_table`] for -128 to 127, between two scales and zero points.
+pub fn real_table(
+    (x_scale, x_zero): (f32, i32),
+    (y_scale, y_zero): (f32, i32),
+    f: impl Fn(f32) -> Result<f32, LowerError>,
+) -> Result<[i8; 256], LowerError> {
     let inverse = 1.0 / y_scale;
     let mut entries = [0i8; 256];
     for (entry, x) in entries.iter_mut().zip(-128i32..) {
@@ -188,7 +197,7 @@ pub fn lower_real_table(
         let stored = (real * inverse).round() + y_zero as f32;
         *entry = (stored as i32).clamp(-128, 127) as i8;
     }
-    Ok(lower_table(|x| entries[(i32::from(x) + 128) as usize]))
+    Ok(entries)
 }
 
 /// Minimum or maximum: on quantized tensors of one quantization that of the stored integers.

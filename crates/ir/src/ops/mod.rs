@@ -200,6 +200,7 @@ registry! {
         space_to_depth::SpaceToDepth,
         split::Split,
         squared_difference::SquaredDifference,
+        ssd_detections::SsdDetections,
         standardize::Standardize,
         sub::Sub,
         tile::Tile,

@@ -41,9 +41,14 @@ impl OpDef for Mul {
         let [(a, a_zero), (b, b_zero)] = [io.input_quant(0)?, io.input_quant(1)?];
         let (y, out_zero) = io.output_quant(0)?;
         let (act_min, act_max) = quantized_bounds(io.tail.clamp, (y, out_zero), (-128, 127));
+        let real = f64::from(a) * f64::from(b) / f64::from(y);
+        let factor = embarca_num::build::requant_wrapping(real);
+        let too_large = || {
+            LowerError::no_kernel(format!("the rescaling factor {real} is out of range"))
+        };
         let params = binary::ParamsMulI8 {
             in_zero: [a_zero, b_zero],
-            factor: elementwise::factor(f64::from(a) * f64::from(b) / f64::from(y))?,
+            factor: factor.ok_or_else(too_large)?,
             out_zero,
             act_min,
             act_max,

@@ -173,6 +173,8 @@ impl OpDef for Unary {
         Spelling::caffe("Swish"),
         Spelling::caffe("TanH"),
     ];
+    const U8_AS_I8: Option<&'static str> =
+        Some("works on differences to the zero points; logistic and tanh become LiteRT's tables");
 
     fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
         let x = node.input(0)?;
@@ -183,6 +185,9 @@ impl OpDef for Unary {
             node.op == if node.format == Format::Onnx { *onnx } else { *tflite }
         });
         let (kind, ..) = entry.ok_or_else(|| ImportError::malformed("is not known"))?;
+        if node.was_u8 && matches!(kind, Kind::Sigmoid | Kind::Tanh) {
+            return import_table(*kind, node, b, x);
+        }
         let op = match kind {
             Kind::Elu if node.format == Format::TfLite => Self::with(*kind, 1.0, 0.0),
             Kind::Elu | Kind::Celu => Self::with(*kind, node.float("alpha", 1.0)?, 0.0),
@@ -387,6 +392,25 @@ fn doubling_high_mul_16(a: i32, b: i32) -> i32 {
 fn shift_left_16(x: i32, by: i32) -> i32 {
     let wide = i64::from(x) << by.clamp(0, 31);
     wide.clamp(-32768, 32767) as i32
+}
+
+/// Logistic and tanh of u8 as LiteRT's reference kernels compute them, by a table of f32 results
+/// (`kernels/activations.cc`); the fixed point of [`fixed_point`] is for i8.
+fn import_table(
+    kind: Kind,
+    node: &NodeView<'_>,
+    b: &mut Builder<'_>,
+    x: ValueId,
+) -> Result<Vec<ValueId>, ImportError> {
+    let quant = |ty: Option<&TensorType>| {
+        let single = ty.and_then(|ty| ty.quant.as_ref()?.single());
+        single.ok_or_else(|| ImportError::malformed("has no single quantization scale"))
+    };
+    let f = if kind == Kind::Tanh { embarca_num::float::tanh } else { embarca_num::float::sigmoid };
+    let (from, to) = (quant(Some(b.ty(x)))?, quant(node.output_type(0))?);
+    let table = elementwise::real_table(from, to, |x| Ok(f(x)));
+    let table = table.map_err(|_| ImportError::malformed("cannot be tabulated"))?;
+    one(b.op(super::Lookup { table: super::Table(Box::new(table)) }, &[x])?)
 }
 
 fn import_caffe(

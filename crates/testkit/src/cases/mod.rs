@@ -94,6 +94,7 @@ cases! {
     space_to_depth,
     split,
     squared_difference,
+    ssd_detections,
     standardize,
     sub,
     tile,
