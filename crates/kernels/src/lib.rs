@@ -74,7 +74,6 @@ kernels! {
     64 => select,
     65 => one_hot,
     66 => range,
-    67 => fill,
     68 => shape_of,
     69 => cumsum,
     70 => top_k,
