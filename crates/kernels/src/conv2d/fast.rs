@@ -7,7 +7,7 @@ use zerocopy::FromBytes;
 
 use super::{ParamsF32, Shape, f32};
 use crate::{
-    Call, Fault, Kernel, Pack, Signature,
+    Call, Fault, Kernel, Needs, Pack, Signature,
     packing::{PANEL, PANELS_F32, panels_f32, panels_f32_len},
     products::add_panel,
     spatial::Taps,
@@ -17,7 +17,7 @@ use crate::{
 /// The twin of `conv2d_f32`.
 pub const F32: Kernel = Kernel {
     name: "conv2d_f32_panels",
-    check: f32::check,
+    check,
     run: call,
     pack: Some(Pack { packing: PANELS_F32, input: 1, len, pack }),
 };
@@ -30,11 +30,19 @@ const STRETCH: usize = 4096;
 /// panels pass over it, when the weights are more than this many.
 const ROWS_STRETCH: usize = 1 << 16;
 
+/// Windows without taps, of which there are no panels, are left to the definition.
+fn check(sig: &Signature) -> Result<Needs, Fault> {
+    let params: ParamsF32 = sig.params()?;
+    match Shape::of(&params.window, params.groups, sig)?.taps() {
+        0 => Err(Fault::Shape),
+        _ => f32::check(sig),
+    }
+}
+
 fn len(sig: &Signature) -> Result<usize, Fault> {
     let params: ParamsF32 = sig.params()?;
     let shape = Shape::of(&params.window, params.groups, sig)?;
-    let taps = shape.kernel.iter().product();
-    Ok(panels_f32_len(params.groups as usize, shape.group, taps)? * 4)
+    Ok(panels_f32_len(params.groups as usize, shape.group, shape.taps())? * 4)
 }
 
 fn pack(sig: &Signature, w: &[u8], packed: &mut [u8]) -> Result<(), Fault> {
@@ -43,7 +51,7 @@ fn pack(sig: &Signature, w: &[u8], packed: &mut [u8]) -> Result<(), Fault> {
     let (Ok(w), Ok(packed)) = (<[f32]>::ref_from_bytes(w), <[f32]>::mut_from_bytes(packed)) else {
         return Err(Fault::Shape);
     };
-    panels_f32(shape.group, shape.kernel.iter().product(), w, packed);
+    panels_f32(shape.group, shape.taps(), w, packed);
     Ok(())
 }
 
@@ -81,7 +89,7 @@ struct Panel<'a> {
 
 impl Outputs<'_> {
     fn panels(&self) -> impl Iterator<Item = Panel<'_>> {
-        let taps = self.shape.kernel.iter().product::<usize>() * PANEL;
+        let taps = self.shape.taps() * PANEL;
         let each = self.shape.group.div_ceil(PANEL);
         self.w.chunks_exact(taps.max(1)).enumerate().map(move |(i, w)| {
             let (group, panel) = (i / each.max(1), i % each.max(1));

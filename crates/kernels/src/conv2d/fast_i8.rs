@@ -64,11 +64,15 @@ fn scratch(row: usize) -> Result<usize, Fault> {
 }
 
 fn row(shape: &Shape) -> Result<usize, Fault> {
-    rows_i16_len(1, shape.kernel.iter().product())
+    rows_i16_len(1, shape.taps())
 }
 
+/// Windows without taps, which are no rows, are left to the definition.
 fn check(needs: Needs, window: &Window, groups: u32, sig: &Signature) -> Result<Needs, Fault> {
     let shape = Shape::of(window, groups, sig)?;
+    if shape.taps() == 0 {
+        return Err(Fault::Shape);
+    }
     Ok(Needs { scratch: scratch(row(&shape)?)?, ..needs })
 }
 
@@ -92,7 +96,7 @@ fn len_hybrid(sig: &Signature) -> Result<usize, Fault> {
 }
 
 fn len(shape: &Shape) -> Result<usize, Fault> {
-    Ok(rows_i16_len(shape.output[2], shape.kernel.iter().product())? * 2)
+    Ok(rows_i16_len(shape.output[2], shape.taps())? * 2)
 }
 
 fn pack_i8(sig: &Signature, w: &[u8], packed: &mut [u8]) -> Result<(), Fault> {
@@ -110,7 +114,7 @@ fn pack(shape: &Shape, w_zero: i16, w: &[u8], packed: &mut [u8]) -> Result<(), F
     let (Ok(w), Ok(packed)) = (<[i8]>::ref_from_bytes(w), <[i16]>::mut_from_bytes(packed)) else {
         return Err(Fault::Shape);
     };
-    rows_i16(shape.kernel.iter().product(), w_zero, w, packed);
+    rows_i16(shape.taps(), w_zero, w, packed);
     Ok(())
 }
 
@@ -217,8 +221,7 @@ impl<F: Finish> Outputs<'_, F> {
     fn gather(&self, [n, oy, ox]: [usize; 3], group: usize, x: &[i8], window: &mut [i16]) {
         let ([height, width, channels], [_, kw, each]) = (self.shape.input, self.shape.kernel);
         let (down, across) = (self.shape.axes[0].taps(oy), self.shape.axes[1].taps(ox));
-        let taps: usize = self.shape.kernel.iter().product();
-        if down.count * across.count * each != taps {
+        if down.count * across.count * each != self.shape.taps() {
             window.fill(0);
         }
         // Neighbouring taps of all channels are one run.

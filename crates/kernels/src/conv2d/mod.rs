@@ -76,6 +76,11 @@ impl Shape {
         Self::new(window, groups, sig.input(0)?, sig.input(1)?, sig.output(0)?)
     }
 
+    /// Weights of an output channel.
+    pub fn taps(&self) -> usize {
+        self.kernel.iter().product()
+    }
+
     /// Output rows of all images; 0 when a row is empty.
     pub fn units(&self) -> usize {
         let [h, w, c] = self.output;
