@@ -53,7 +53,7 @@ pub struct Ty<'a> {
 }
 
 impl Ty<'_> {
-    /// Product of the dimensions; `TooLarge` when it does not fit 31 bits.
+    /// [`element_count`] of the dimensions.
     pub fn len(&self) -> Result<usize, Fault> {
         element_count(self.dims)
     }
@@ -64,16 +64,14 @@ impl Ty<'_> {
     }
 }
 
-/// Product of `dims`; `TooLarge` when it does not fit 31 bits.
+/// Product of `dims`; `TooLarge` when that of the dimensions other than zero does not fit 31 bits:
+/// strides and row lengths multiply them also where a zero makes the tensor empty.
 pub fn element_count(dims: &[u32]) -> Result<usize, Fault> {
-    let mut len = 1u64;
-    for &dim in dims {
-        len = len.saturating_mul(u64::from(dim));
-        if len == 0 {
-            return Ok(0);
-        }
+    let len = dims.iter().fold(1u64, |len, &dim| len.saturating_mul(u64::from(dim.max(1))));
+    if 1 << 31 <= len {
+        return Err(Fault::TooLarge);
     }
-    if len < 1 << 31 { Ok(len as usize) } else { Err(Fault::TooLarge) }
+    Ok(if dims.contains(&0) { 0 } else { len as usize })
 }
 
 /// What [`Kernel::check`] is asked about.

@@ -10,6 +10,7 @@ pub const ANY: Kernel = Kernel::new("copy", check, call);
 pub const KERNELS: &[Kernel] = &[ANY];
 
 fn check(sig: &Signature) -> Result<Needs, Fault> {
+    sig.params::<()>()?;
     let (x, y) = (sig.input(0)?, sig.output(0)?);
     if sig.outputs.len() != 1 {
         return Err(Fault::Arity);

@@ -129,23 +129,21 @@ impl Params {
         let far = |t: f32| ((a * t - 5.0 * a) * t + 8.0 * a) * t - 4.0 * a;
         let near = |t: f32| ((a + 2.0) * t - (a + 3.0)) * t * t + 1.0;
         let mut weights = [far(s + 1.0), near(s), near(1.0 - s), far(2.0 - s)];
-        let first = floor as i64 - 1;
+        let first = (floor as i64).saturating_sub(1);
         let last = input.saturating_sub(1) as i64;
         if self.exclude_outside == 1 {
             let mut sum = 0.0;
             for (k, weight) in (0..).zip(&mut weights) {
-                if !(0..=last).contains(&(first + k)) {
+                if !(0..=last).contains(&first.saturating_add(k)) {
                     *weight = 0.0;
                 }
                 sum += *weight;
             }
             weights = weights.map(|weight| weight / sum);
         }
-        let mut k = first;
-        weights.map(|weight| {
-            let at = k.clamp(0, last) as usize;
-            k += 1;
-            (at, weight)
+        core::array::from_fn(|k| {
+            let at = first.saturating_add(k as i64).clamp(0, last);
+            (at as usize, weights[k])
         })
     }
 }
@@ -399,4 +397,30 @@ fn cubic_f32(
             }
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Tensor, run};
+
+    #[test]
+    fn scales_that_leave_every_number_behind_do_not_overflow() {
+        for exclude_outside in [0, 1] {
+            for scale in [1e-45, 1e-38, f32::MAX] {
+                let params = Params {
+                    coordinates: ASYMMETRIC,
+                    rounding: FLOOR,
+                    scale: [scale; 2],
+                    divide: 1,
+                    cubic_a: -0.75,
+                    exclude_outside,
+                    was_u8: 0,
+                };
+                let x = Tensor::f32(&[1, 2, 2, 1], &[1.0, 2.0, 3.0, 4.0]);
+                let y = run(&CUBIC_F32, &params, &[x], &[(DType::F32, &[1, 4, 4, 1])]);
+                assert_eq!(y[0].to_f32().len(), 16);
+            }
+        }
+    }
 }

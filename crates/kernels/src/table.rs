@@ -13,6 +13,7 @@ pub const B8: Kernel = Kernel::new("table_b8", check, call);
 pub const KERNELS: &[Kernel] = &[B8];
 
 fn check(sig: &Signature) -> Result<Needs, Fault> {
+    sig.params::<()>()?;
     let (x, table, y) = (sig.input(0)?, sig.input(1)?, sig.output(0)?);
     if x.dtype.size() != 1 || y.dtype.size() != 1 || table.dtype != y.dtype {
         return Err(Fault::Type);

@@ -14,7 +14,7 @@ pub const I32: Kernel = Kernel::new("unary_i32", check_int::<i32>, call_int::<i3
 /// i64 to i64; record [`ParamsInt`].
 pub const I64: Kernel = Kernel::new("unary_i64", check_int::<i64>, call_int::<i64>);
 /// bool to bool, "not"; no record.
-pub const NOT: Kernel = Kernel::new("not_bool", |sig| check_same(sig, DType::Bool), call_not);
+pub const NOT: Kernel = Kernel::new("not_bool", check_not, call_not);
 /// f32 to bool; record [`ParamsTest`].
 pub const TEST: Kernel = Kernel::new("test_f32", check_test, call_test);
 /// i8 to i8 without quantization; record [`ParamsInt`].
@@ -214,6 +214,11 @@ fn check_f32(sig: &Signature) -> Result<Needs, Fault> {
 fn check_int<T: Lane>(sig: &Signature) -> Result<Needs, Fault> {
     int_function(sig.params::<ParamsInt>()?.kind)?;
     check_same(sig, T::DTYPE)
+}
+
+fn check_not(sig: &Signature) -> Result<Needs, Fault> {
+    sig.params::<()>()?;
+    check_same(sig, DType::Bool)
 }
 
 fn check_test(sig: &Signature) -> Result<Needs, Fault> {

@@ -248,15 +248,7 @@ fn broadcast_strides(dims: &[u32], rank: usize) -> [isize; MAX_RANK] {
 
 /// Refuses ranks above 8 and sizes that a kernel cannot index; the number of elements otherwise.
 pub fn check_size(ty: Ty) -> Result<usize, Fault> {
-    if MAX_RANK < ty.dims.len() {
-        return Err(Fault::Shape);
-    }
-    // A zero makes the tensor empty, but strides multiply the other dimensions all the same.
-    let mut len = 1u64;
-    for &dim in ty.dims {
-        len = len.saturating_mul(u64::from(dim.max(1)));
-    }
-    if len < 1 << 31 { ty.len() } else { Err(Fault::TooLarge) }
+    if ty.dims.len() <= MAX_RANK { ty.len() } else { Err(Fault::Shape) }
 }
 
 /// Refuses `inputs` that do not broadcast, as in NumPy, to exactly `output`; the number of elements
@@ -296,6 +288,17 @@ pub fn moved_size(dtype: DType) -> Result<usize, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_count_every_dimension_but_zeros() {
+        let size = |dims: &[u32]| check_size(Ty { dtype: DType::F32, dims });
+        assert_eq!(size(&[]), Ok(1));
+        assert_eq!(size(&[3, 0, 5]), Ok(0));
+        assert_eq!(size(&[i32::MAX as u32]), Ok(i32::MAX as usize));
+        assert_eq!(size(&[1 << 16, 1 << 15]), Err(Fault::TooLarge));
+        assert_eq!(size(&[0, u32::MAX, u32::MAX]), Err(Fault::TooLarge));
+        assert_eq!(size(&[1; 9]), Err(Fault::Shape));
+    }
 
     fn copied(walk: &Walk<1>, len: usize, pieces: usize) -> [u16; 256] {
         let x: [u16; 256] = core::array::from_fn(|i| i as u16);

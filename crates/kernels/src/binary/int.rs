@@ -215,7 +215,12 @@ pub fn run_bool(
 
 fn pow(base: i64, exponent: i64) -> i64 {
     match (base, exponent) {
-        (_, 0..) => base.wrapping_pow(exponent.min(i64::from(u32::MAX)) as u32),
+        (_, 0..) => {
+            // `base^exponent` is the product of its low and its high half's power.
+            let (low, high) = (exponent as u32, (exponent >> 32) as u32);
+            let raised = base.wrapping_pow(1 << 31).wrapping_pow(2).wrapping_pow(high);
+            base.wrapping_pow(low).wrapping_mul(raised)
+        }
         (1, _) => 1,
         (-1, _) => 1 - 2 * (exponent & 1),
         _ => 0,
@@ -265,6 +270,22 @@ mod tests {
             let mut y = [0];
             run_int(kind, &walk, 0..1, &[a], &[b], &mut y).unwrap();
             assert_eq!(y, [expected], "{kind:?} of {a} and {b}");
+        }
+    }
+
+    #[test]
+    fn powers_take_every_exponent() {
+        let walk = Walk::broadcast(&[], [&[], &[]]);
+        let mut y = [0i64];
+        for (base, exponent, expected) in [
+            (-1, 1 << 32, 1),
+            (-1, i64::MAX, -1),
+            (2, 1 << 40, 0),
+            (3, (1 << 62) + 3, 27),
+            (7, 5, 16_807),
+        ] {
+            run_int(Kind::Pow, &walk, 0..1, &[base], &[exponent], &mut y).unwrap();
+            assert_eq!(y, [expected], "{base} to the power of {exponent}");
         }
     }
 
