@@ -181,6 +181,8 @@ pub enum Problem {
     Opcode(u16),
     /// The number of inputs, outputs or record words does not fit the opcode.
     Arity,
+    /// Texts are named so often that a reader's copies would be much larger than the file.
+    Repeats,
     /// A called function does not exist or does not come after its caller.
     Callee(u32),
     /// An argument or result differs in type from its counterpart, the tensor named here.
@@ -238,6 +240,7 @@ impl fmt::Display for Problem {
                 write!(f, "opcode {opcode:#06x} is unknown or not in the kernel list")
             }
             Self::Arity => f.write_str("the number of inputs, outputs or words is wrong"),
+            Self::Repeats => f.write_str("the same texts are named too often"),
             Self::Callee(function) => write!(f, "function {function} cannot be called from here"),
             Self::Mismatch(tensor) => write!(f, "differs in type from tensor {tensor}"),
             Self::Work => f.write_str("the program is too entangled to check in linear time"),

@@ -48,6 +48,8 @@ impl<'a> Interface<'a> {
         for (index, port) in self.ports.iter().enumerate() {
             self.check_port(port).map_err(|problem| at.err(Table::Ports, index, problem))?;
         }
+        let names = self.ports.iter().map(|port| port.name);
+        self.common.strings.check_repeats(names).map_err(|problem| at.header(problem))?;
         self.check_profiles(at)
     }
 

@@ -76,9 +76,9 @@ pub use interface::{Interface, Port};
 pub use plan::Plan;
 pub use program::Program;
 pub use properties::{Properties, PropertySpec, Texts, Values, properties_len, write_properties};
-pub use tables::{Common, MAX_RANK, Quant, Strings};
+pub use tables::{Common, MAX_RANK, MAX_REPEATS, Quant, Strings};
 pub use tensor::{Layout, Location, Packing, Space, State, Storage, Tensor, Writer};
-pub use vectors::{Expected, Vector, VectorInput, Vectors};
+pub use vectors::{Expected, MAX_RUNS, Vector, VectorInput, Vectors};
 
 /// Offsets in weights and arenas are counted in units of this many bytes.
 pub const UNIT: u64 = 16;

@@ -92,6 +92,8 @@ impl<'a> Properties<'a> {
             in_range(text, self.strings.len())
                 .map_err(|problem| at.err(Table::Values, index, problem))?;
         }
+        let repeats = self.strings.check_repeats(self.texts.iter().copied());
+        repeats.map_err(|problem| at.header(problem))?;
         let mut ends = [0u32; 3];
         let mut before = None;
         for (index, property) in self.properties.iter().enumerate() {

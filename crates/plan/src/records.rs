@@ -397,7 +397,7 @@ pub struct VectorRecord {
     pub name: u32,
     /// The program it is for, in file order; [`NONE`] for all.
     pub program: u32,
-    /// Runs from the initial state before the outputs are compared, at least 1.
+    /// Runs from the initial state before the outputs are compared, 1 to 4096.
     pub runs: u32,
     /// Name of the generator of the inputs: string; [`NONE`] when they are stored.
     pub generator: u32,

@@ -63,6 +63,10 @@ impl<'a> Cutter<'a> {
     }
 }
 
+/// The names of ports, and the texts of properties, are together at most this many times as long as
+/// all strings of their section.
+pub const MAX_REPEATS: u64 = 16;
+
 /// Numbered UTF-8 strings.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Strings<'a> {
@@ -93,6 +97,20 @@ impl<'a> Strings<'a> {
     /// The string with this number; `None` for [`NONE`].
     pub fn get(&self, index: u32) -> Option<&'a str> {
         core::str::from_utf8(self.raw(index)?).ok()
+    }
+
+    /// Readers copy the strings with these numbers: together they are at most [`MAX_REPEATS`] times
+    /// as long as all strings.
+    pub(crate) fn check_repeats(
+        &self,
+        mut indices: impl Iterator<Item = u32>,
+    ) -> Result<(), Problem> {
+        let most = self.bytes.len() as u64 * MAX_REPEATS;
+        let len = |index| self.raw(index).map_or(0, |text| text.len() as u64);
+        match indices.try_fold(most, |left, index| left.checked_sub(len(index))) {
+            Some(_) => Ok(()),
+            None => Err(Problem::Repeats),
+        }
     }
 
     /// Number of strings.

@@ -48,7 +48,7 @@ impl Layout {
             let dim = u64::from(dim).checked_next_multiple_of(if last { block } else { 1 })?;
             elements = elements.saturating_mul(dim);
         }
-        (elements < 1 << 31).then_some(elements * dtype.size() as u64)
+        (elements < 1 << 31).then(|| elements * dtype.size() as u64)
     }
 }
 

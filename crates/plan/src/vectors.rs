@@ -4,6 +4,9 @@ use crate::error::{At, OpenError, Problem, Table};
 use crate::records::{NONE, VectorRecord, VectorsRecord};
 use crate::tables::{Cutter, Strings};
 
+/// A vector has at most this many runs, so that to check a plan takes a bounded time.
+pub const MAX_RUNS: u32 = 4096;
+
 /// A vectors section that was checked.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Vectors<'a> {
@@ -84,7 +87,10 @@ impl<'a> Vectors<'a> {
         if vector.program != NONE && vector.program >= programs {
             return Err(Problem::Range(vector.program));
         }
-        if vector.runs == 0 || vector.check > 1 {
+        if !(1..=MAX_RUNS).contains(&vector.runs) {
+            return Err(Problem::Value(vector.runs));
+        }
+        if vector.check > 1 {
             return Err(Problem::Value(vector.check));
         }
         for (start, len) in
