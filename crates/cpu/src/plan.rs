@@ -1,6 +1,7 @@
 //! A plan in memory, ready for sessions.
 
 use std::collections::HashMap;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -30,8 +31,8 @@ pub struct LoadOptions {
     pub threads: usize,
     /// Whether the weights' checksum is verified.
     pub verify: bool,
-    /// Bytes that one session may take. Sizes come from the plan and from the caller's shapes; a
-    /// hostile plan must not take the machine.
+    /// Bytes that one session may take, and that packed weights may take beside the plan. Sizes come
+    /// from the plan and from the caller's shapes; a hostile plan must not take the machine.
     pub max_memory: u64,
 }
 
@@ -120,12 +121,16 @@ impl Plan {
     /// When the file cannot be read, is not a plan, is damaged, or does not run on this machine.
     pub fn load(path: impl AsRef<Path>, options: LoadOptions) -> Result<Self, LoadError> {
         let path = path.as_ref();
-        let file = |error: std::io::Error| LoadError::File(format!("{}: {error}", path.display()));
-        let len = std::fs::metadata(path).map_err(file)?.len();
+        let fault = |error: std::io::Error| LoadError::File(format!("{}: {error}", path.display()));
+        let mut file = std::fs::File::open(path).map_err(fault)?;
+        let len = file.metadata().map_err(fault)?.len();
         if MAX_FILE < len {
             return Err(LoadError::TooLarge);
         }
-        Self::from_bytes(&std::fs::read(path).map_err(file)?, options)
+        // Read to where it stays, not mapped: a file that is cut short under a map ends the process.
+        let mut units = room(len as usize)?;
+        file.read_exact(&mut Unit::bytes_mut(&mut units)[..len as usize]).map_err(fault)?;
+        Self::from_units(units, len as usize, options)
     }
 
     /// Copies and checks a plan.
@@ -133,10 +138,15 @@ impl Plan {
     /// # Errors
     /// As [`Plan::load`].
     pub fn from_bytes(bytes: &[u8], options: LoadOptions) -> Result<Self, LoadError> {
-        let mut units = vec![Unit::ZERO; Unit::count(bytes.len())];
+        let mut units = room(bytes.len())?;
         Unit::bytes_mut(&mut units)[..bytes.len()].copy_from_slice(bytes);
+        Self::from_units(units, bytes.len(), options)
+    }
+
+    /// Checks the plan in the first `len` bytes of `units`.
+    fn from_units(units: Vec<Unit>, len: usize, options: LoadOptions) -> Result<Self, LoadError> {
         let (program, weights) = {
-            let bytes = &Unit::bytes(&units)[..bytes.len()];
+            let bytes = &Unit::bytes(&units)[..len];
             let plan = embarca_plan::Plan::open(bytes).map_err(LoadError::Open)?;
             if options.verify {
                 plan.verify().map_err(|_| LoadError::Weights)?;
@@ -145,7 +155,7 @@ impl Plan {
         };
         let mut shared = Shared {
             units,
-            len: bytes.len(),
+            len,
             weights,
             program,
             max_memory: options.max_memory,
@@ -244,6 +254,14 @@ impl Plan {
     }
 }
 
+/// Zeros in which `len` bytes have room.
+fn room(len: usize) -> Result<Vec<Unit>, LoadError> {
+    let mut units = Vec::new();
+    units.try_reserve_exact(Unit::count(len)).map_err(|_| LoadError::TooLarge)?;
+    units.resize(Unit::count(len), Unit::ZERO);
+    Ok(units)
+}
+
 /// The program for this machine: one of its own family, else a portable one.
 fn choose(plan: &embarca_plan::Plan<'_>) -> Result<usize, LoadError> {
     let host = match std::env::consts::ARCH {
@@ -261,16 +279,17 @@ fn choose(plan: &embarca_plan::Plan<'_>) -> Result<usize, LoadError> {
     })
 }
 
-/// Packs the constants of steps that have a faster twin here.
+/// Packs the constants of steps that have a faster twin here, as far as the limit of memory goes.
 fn pack(shared: &mut Shared) -> Result<(), LoadError> {
     let mut packed = HashMap::new();
     let mut buffers = Vec::new();
     {
         let view = shared.view()?;
         let program = shared.program(&view)?;
-        let symbols: Vec<u32> = program.common.symbols.iter().map(|s| s.preferred).collect();
-        let mut values = vec![0i64; program.common.exprs.len()];
-        program.evaluate(&symbols, &mut values).map_err(LoadError::Size)?;
+        let values = prepare::preferred_values(&program)?;
+        // From here on constants are as long as their dimensions say.
+        view.check_sizes(shared.program, &values).map_err(LoadError::Open)?;
+        let mut left = shared.max_memory;
         for step in program.steps() {
             let Some(portable) = embarca_kernels::portable(embarca_kernels::Opcode(step.opcode()))
             else {
@@ -312,7 +331,10 @@ fn pack(shared: &mut Shared) -> Result<(), LoadError> {
             let (0, Some(data)) = (packing.id, view.weights().get(range)) else { continue };
             let fault = |fault| LoadError::Kernel { step: step.index, kernel: kernel.name, fault };
             let len = (how.len)(&signature).map_err(fault)?;
-            let mut units = vec![Unit::ZERO; Unit::count(len)];
+            // What finds no room is left to the definition.
+            let Some(rest) = left.checked_sub(len as u64) else { continue };
+            left = rest;
+            let mut units = room(len)?;
             (how.pack)(&signature, data, &mut Unit::bytes_mut(&mut units)[..len]).map_err(fault)?;
             let buffer = buffers.len() as u32;
             packed.insert(step.index, Packed { kernel, input: how.input, buffer, len });

@@ -298,4 +298,59 @@ mod tests {
             }
         });
     }
+
+    /// Splits 64 bytes and fills each with `value`.
+    fn fill(pool: &Pool, value: u8) -> Vec<u8> {
+        let mut out = vec![0; 64];
+        pool.split(64, 1, &mut out, (&mut [], 0), &|_, part, _| part.fill(value));
+        out
+    }
+
+    #[test]
+    fn a_panic_ends_the_call_and_spares_the_pool() {
+        for on_caller in [false, true] {
+            let pool = Pool::new(3);
+            let caller = thread::current().id();
+            let panics = AtomicBool::new(false);
+            let call = || {
+                pool.split(64, 1, &mut [0; 64], (&mut [], 0), &|range, _, _| {
+                    // Those who do not panic leave a share to those who do.
+                    if (thread::current().id() == caller) == on_caller {
+                        panics.store(true, SeqCst);
+                        panic!("share {range:?}");
+                    }
+                    while !panics.load(SeqCst) {
+                        thread::yield_now();
+                    }
+                });
+            };
+            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call));
+            assert!(ended.is_err());
+            for value in 1..20 {
+                assert_eq!(fill(&pool, value), [value; 64]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_share_may_use_the_pool() {
+        let pool = Pool::new(3);
+        let mut out = vec![0u8; 64];
+        pool.split(64, 1, &mut out, (&mut [], 0), &|range, part, _| {
+            let inner = fill(&pool, 7);
+            part.copy_from_slice(&inner[range]);
+        });
+        assert_eq!(out, [7; 64]);
+    }
+
+    #[test]
+    fn workers_that_sleep_wake_for_work_and_for_the_end() {
+        for round in 0..20 {
+            let pool = Pool::new(3);
+            for value in 1..4 {
+                assert_eq!(fill(&pool, value), [value; 64]);
+                thread::sleep(std::time::Duration::from_micros(200 * round));
+            }
+        }
+    }
 }

@@ -4,7 +4,7 @@
 use embarca_kernels::{Kernel, Needs, Signature, Ty};
 use embarca_num::DType;
 use embarca_plan::memory::{Block, assign};
-use embarca_plan::{Plan, Program, Space, opcode};
+use embarca_plan::{Packing, Plan, Program, Space, Storage, opcode};
 
 use crate::error::LoadError;
 use crate::plan::Shared;
@@ -44,7 +44,7 @@ pub(crate) struct Tensor {
 #[derive(Clone, Debug)]
 pub(crate) struct Exec {
     pub kernel: &'static Kernel,
-    /// First byte and length in [`Prepared::records`].
+    /// First byte and length in the plan.
     pub record: (usize, usize),
     /// First and number in [`Prepared::args`]: inputs, then outputs.
     pub args: (usize, usize, usize),
@@ -59,7 +59,6 @@ pub(crate) struct Exec {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Prepared {
     pub dims: Vec<u32>,
-    pub records: Vec<u8>,
     pub tensors: Vec<Tensor>,
     pub steps: Vec<Exec>,
     /// Positions in `tensors`; `u32::MAX` is an input that is left out.
@@ -94,7 +93,9 @@ pub(crate) fn prepare(
 ) -> Result<Prepared, LoadError> {
     let mut symbols = vec![0u32; program.common.symbols.len()];
     program.bind(shapes, &mut symbols).map_err(LoadError::Size)?;
-    at_symbols(shared, program, &symbols)
+    let values = values_at(program, &symbols)?;
+    program.matches(shapes, &values).map_err(LoadError::Size)?;
+    at_values(shared, program, &values)
 }
 
 /// Prepares a program at its preferred sizes.
@@ -102,19 +103,28 @@ pub(crate) fn prepare_preferred(
     shared: &Shared,
     program: &Program<'_>,
 ) -> Result<Prepared, LoadError> {
-    let symbols: Vec<u32> = program.common.symbols.iter().map(|s| s.preferred).collect();
-    at_symbols(shared, program, &symbols)
+    at_values(shared, program, &preferred_values(program)?)
 }
 
-fn at_symbols(
+/// The values of all expressions at preferred sizes.
+pub(crate) fn preferred_values(program: &Program<'_>) -> Result<Vec<i64>, LoadError> {
+    let symbols: Vec<u32> = program.common.symbols.iter().map(|s| s.preferred).collect();
+    values_at(program, &symbols)
+}
+
+fn values_at(program: &Program<'_>, symbols: &[u32]) -> Result<Vec<i64>, LoadError> {
+    let mut values = vec![0; program.common.exprs.len()];
+    program.evaluate(symbols, &mut values).map_err(LoadError::Size)?;
+    Ok(values)
+}
+
+fn at_values(
     shared: &Shared,
     program: &Program<'_>,
-    symbols: &[u32],
+    values: &[i64],
 ) -> Result<Prepared, LoadError> {
-    let mut values = vec![0i64; program.common.exprs.len()];
-    program.evaluate(symbols, &mut values).map_err(LoadError::Size)?;
     let plan = Plan::reopen(shared.bytes()).map_err(LoadError::Open)?;
-    plan.check_sizes(shared.program, &values).map_err(LoadError::Open)?;
+    plan.check_sizes(shared.program, values).map_err(LoadError::Open)?;
     let function = program.function(0).ok_or(LoadError::Unsupported("a program without steps"))?;
     if 1 < program.function_count() {
         return Err(LoadError::Unsupported("control flow (If, While, Loop, Scan)"));
@@ -123,13 +133,19 @@ fn at_symbols(
         return Err(LoadError::Unsupported("shapes that depend on data"));
     }
     let mut prepared = Prepared::default();
-    let places = place(program, &values, shared.max_memory, &mut prepared)?;
+    let places = place(program, values, shared.max_memory, &mut prepared)?;
     for tensor in function.tensors() {
         let start = prepared.dims.len() as u32;
         let mut buffer = [0; embarca_plan::MAX_RANK];
-        let dims = tensor.dims_at(&values, &mut buffer).ok_or(LoadError::TooLarge)?;
+        if tensor.layout().0 != 0 {
+            return Err(LoadError::Unsupported("physical layouts of activations"));
+        }
+        if let Storage::Weights { packing: Packing { id: 1.., .. }, .. } = tensor.storage() {
+            return Err(LoadError::Unsupported("weights that the plan holds packed"));
+        }
+        let dims = tensor.dims_at(values, &mut buffer).ok_or(LoadError::TooLarge)?;
         prepared.dims.extend_from_slice(dims);
-        let location = tensor.location(&values).ok_or(LoadError::TooLarge)?;
+        let location = tensor.location(values).ok_or(LoadError::TooLarge)?;
         let (region, base) = match location.space {
             Space::Weights => (Region::Weights, 0),
             Space::Arena => (Region::Memory, places.arena),
@@ -187,7 +203,7 @@ fn place(
     let mut dynamic = Vec::new();
     let mut arena = function.arena_bytes();
     if program.is_dynamic() {
-        let tensors = function.tensors().filter(|t| t.storage() == embarca_plan::Storage::Dynamic);
+        let tensors = function.tensors().filter(|t| t.storage() == Storage::Dynamic);
         let indices: Vec<u32> = tensors.map(|tensor| tensor.index).collect();
         let mut blocks = vec![Block::default(); indices.len()];
         function.blocks(values, &mut blocks).map_err(LoadError::Size)?;
@@ -234,8 +250,13 @@ fn exec(
     let number = step.index;
     let portable = embarca_kernels::portable(embarca_kernels::Opcode(step.opcode()))
         .ok_or(LoadError::Opcode { step: number, opcode: step.opcode() })?;
-    let record = (prepared.records.len(), step.record().len());
-    prepared.records.extend_from_slice(step.record());
+    if step.algorithm() != 0 {
+        return Err(LoadError::Unsupported("algorithms other than the direct one"));
+    }
+    let record = match step.record() {
+        [] => (0, 0),
+        record => (record.as_ptr().addr() - shared.bytes().as_ptr().addr(), record.len()),
+    };
     let first = prepared.args.len();
     prepared.args.extend(step.inputs().map(|input| input.unwrap_or(u32::MAX)));
     let n_inputs = prepared.args.len() - first;
@@ -244,7 +265,7 @@ fn exec(
     if MAX_ARGS < n_inputs || MAX_RESULTS < n_outputs {
         return Err(LoadError::Unsupported("a step with more than 1024 inputs or 64 outputs"));
     }
-    let kernel = shared.packed.get(&number).map_or(portable, |packed| packed.kernel);
+    let mut packed = shared.packed.get(&number);
     let needs = {
         let ty = |index: &u32| {
             let tensor = prepared.tensors.get(*index as usize)?;
@@ -256,18 +277,21 @@ fn exec(
         let signature = Signature { record: step.record(), inputs: &inputs, outputs: &outputs };
         let fault = |fault| LoadError::Kernel { step: number, kernel: portable.name, fault };
         // The definition decides what is legal; a twin only computes it faster.
-        (portable.check)(&signature).map_err(fault)?;
-        let needs = (kernel.check)(&signature).map_err(fault)?;
+        let mut needs = (portable.check)(&signature).map_err(fault)?;
+        match packed.map(|packed| (packed.kernel.check)(&signature)) {
+            Some(Ok(twins)) => needs = twins,
+            _ => packed = None,
+        }
         let len = outputs.first().map_or(Ok(0), Ty::len).map_err(fault)?;
         if needs.units != 0 && len % needs.units != 0 {
             return Err(fault(embarca_kernels::Fault::Shape));
         }
         let work = work(&inputs, &outputs);
-        let per_unit = work / (needs.units.max(1) as u64) + 1;
+        let per_unit = (work / (needs.units.max(1) as u64)).saturating_add(1);
         (needs, MIN_SHARE.div_ceil(per_unit) as usize)
     };
     prepared.scratch = prepared.scratch.max(needs.0.scratch.next_multiple_of(64));
-    if let Some(packed) = shared.packed.get(&number).filter(|packed| packed.input != usize::MAX) {
+    if let Some(packed) = packed.filter(|packed| packed.input != usize::MAX) {
         // The packed constant takes the place of the canonical one for this step alone.
         let slot = first + packed.input;
         let index = prepared.args[slot] as usize;
@@ -278,7 +302,7 @@ fn exec(
         prepared.args[slot] = prepared.tensors.len() as u32 - 1;
     }
     Ok(Exec {
-        kernel,
+        kernel: packed.map_or(portable, |packed| packed.kernel),
         record,
         args: (first, n_inputs, n_outputs),
         needs: needs.0,
@@ -290,9 +314,10 @@ fn exec(
 /// A rough count of elementary operations: multiply-accumulates where there is a matrix of weights,
 /// elements read and written elsewhere.
 fn work(inputs: &[Option<Ty<'_>>], outputs: &[Ty<'_>]) -> u64 {
-    let len = |ty: &Ty<'_>| ty.dims.iter().map(|&dim| u64::from(dim)).product::<u64>();
-    let out: u64 = outputs.iter().map(len).sum();
-    let read: u64 = inputs.iter().flatten().map(len).sum();
+    let len =
+        |ty: &Ty<'_>| ty.dims.iter().fold(1u64, |len, &dim| len.saturating_mul(u64::from(dim)));
+    let out = outputs.iter().map(len).fold(0, u64::saturating_add);
+    let read = inputs.iter().flatten().map(len).fold(0, u64::saturating_add);
     let columns = outputs.first().and_then(|ty| ty.dims.last()).copied().unwrap_or(1).max(1);
     let weights = inputs.get(1).copied().flatten().filter(|ty| 2 <= ty.dims.len());
     let per_output = weights.map_or(0, |ty| len(&ty) / u64::from(columns));

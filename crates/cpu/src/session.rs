@@ -294,7 +294,7 @@ impl<'a> Runner<'a> {
             *slot = Some(Src { ty, data: data.ok_or(OVERLAP)? });
         }
         let inputs = &inputs[..n_inputs];
-        let record = &prepared.records[step.record.0..step.record.0 + step.record.1];
+        let record = &self.shared.bytes()[step.record.0..step.record.0 + step.record.1];
         let run = step.kernel.run;
         let (units, need) = (step.needs.units, step.needs.scratch.next_multiple_of(64));
         if units <= step.min_units || self.pool.threads() == 1 || n_outputs != 1 {

@@ -27,11 +27,12 @@ impl Plan {
         let view = self.shared.view()?;
         let Some(vectors) = view.vectors() else { return Ok(Vec::new()) };
         let mut verdicts = Vec::new();
+        let mut session = self.session()?;
         for vector in vectors.iter() {
             if vector.program.is_some_and(|program| program as usize != self.shared.program) {
                 continue;
             }
-            let mut session = self.session()?;
+            session.reset();
             let ran = (|| -> Result<(), String> {
                 let inputs = self.inputs().len();
                 let mut stored = match vector.input {

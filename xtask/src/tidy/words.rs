@@ -7,7 +7,6 @@ use crate::tidy::{Finding, Project};
 const UNSAFE_BORDERS: &[(&str, &str)] = &[
     ("crates/simd/src/", "instruction sets"),
     ("crates/cpu/src/pool.rs", "threads that borrow the caller's stack"),
-    ("crates/cpu/src/map.rs", "memory maps"),
 ];
 
 /// This folder quotes the words that it looks for.
