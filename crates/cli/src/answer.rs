@@ -155,7 +155,9 @@ impl Answer {
                 ranking(shown.map(|(label, share)| (label.as_str(), *share)), caps)
             }
             Self::Values(values) => {
-                let values: Vec<String> = values.iter().map(|x| format!("{x:.6}")).collect();
+                let is_whole = port.quant.is_none() && !array.dtype.is_float();
+                let digits = if is_whole { 0 } else { 6 };
+                let values: Vec<String> = values.iter().map(|x| format!("{x:.digits$}")).collect();
                 format!("{}: {}\n", port.name, values.join(" "))
             }
             Self::Tensor { range: [min, max, mean] } => format!(
@@ -229,6 +231,9 @@ mod tests {
             |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
         let said = answer(&numbers, &port(None), &labels_of(&labels)).unwrap();
         assert_eq!(said.text(&port(None), &numbers, 5, &PLAIN), " 75.0% emu\n 25.0% cat\n");
+        let index = Array::from_slice(&[1], &[7i64]).unwrap();
+        let said = answer(&index, &port(None), &[]).unwrap();
+        assert_eq!(said.text(&port(None), &index, 5, &PLAIN), "y: 7\n");
         let long = of(&[4, 5], &[2.0; 20], &labels);
         assert_eq!(long, "y: f32 4x5, 2.00 to 2.00, mean 2.00\n");
     }

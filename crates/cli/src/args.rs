@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
-use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Parser, Subcommand, ValueEnum, value_parser};
 use clap_complete::Shell;
 use embarca_data::image::Filter;
 
@@ -112,7 +112,7 @@ pub enum FitArg {
 #[derive(Debug, clap::Args)]
 pub struct Tour {
     /// Held-out digits to judge with
-    #[arg(long, default_value_t = 360, value_parser = clap::value_parser!(u16).range(1..=360))]
+    #[arg(long, default_value_t = 360, value_parser = value_parser!(u16).range(1..=360))]
     pub digits: u16,
 }
 
@@ -187,20 +187,21 @@ pub struct Run {
     #[command(flatten)]
     pub prepare: Prepare,
     /// How many classes to print
-    #[arg(long, default_value_t = 5, value_name = "N")]
-    pub top: usize,
-    /// Feeds raw tensors: keys are the model's names, or in0, in1, ...
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = value_parser!(u64).range(1..))]
+    pub top: u64,
+    /// Feeds raw tensors: keys are the model's names, or in0, in1, ...; a model of one input also
+    /// takes an NPY file
     #[arg(long, value_name = "IN.npz", conflicts_with = "inputs")]
     pub tensors: Option<PathBuf>,
-    /// Where the outputs go as raw tensors
+    /// Where the outputs go as raw tensors; a name with .npy for a model of one output
     #[arg(long, value_name = "OUT.npz")]
     pub out: Option<PathBuf>,
     /// Names tensors in0, in1, ... and out0, out1, ... whatever the model calls them
     #[arg(long)]
     pub positional: bool,
-    /// Threads [default: as many as the machine has cores]
-    #[arg(long, value_name = "N")]
-    pub threads: Option<usize>,
+    /// Threads, at most 256 [default: as many as the machine has cores]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
     /// For programs
     #[arg(long)]
     pub json: bool,
@@ -234,15 +235,15 @@ pub struct Bench {
     pub model: PathBuf,
     #[command(flatten)]
     pub open: Open,
-    /// Threads
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub threads: usize,
+    /// Threads, at most 256
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u16).range(1..=256))]
+    pub threads: u16,
     /// Samples in one run, for models that leave their first dimension open
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     pub batch: Option<u64>,
     /// How often to run [default: as often as fits into the duration]
-    #[arg(long, value_name = "N")]
-    pub runs: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
+    pub runs: Option<u64>,
     /// Seconds to measure for
     #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
     pub duration: f64,

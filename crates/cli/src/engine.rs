@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use embarca::{LoadOptions, Model, OpenOptions, Plan, PlanReport, Port};
+use embarca::{LoadError, LoadOptions, Model, OpenOptions, Plan, PlanReport, Port};
 use embarca::{ProgramReport, Session, Task};
 use embarca_data::{Array, DataLimits};
 use embarca_num::DType;
@@ -21,10 +21,39 @@ pub fn open_options(open: &Open) -> OpenOptions {
     }
 }
 
+/// Refuses flags that say how a model is read; a plan has been made from one already.
+pub fn belongs_to_models(open: &Open) -> Result {
+    if open.weights.is_some() {
+        return Err(Failure::usage("--weights belongs to a Caffe net; a plan has its own"));
+    }
+    if open.shapes.is_some() {
+        return Err(Failure::usage("--shapes belongs to a model; a plan has its shapes")
+            .next("embarca build MODEL --shapes NAME:1x3x224x224      makes another plan"));
+    }
+    Ok(())
+}
+
+/// Refuses shapes for inputs that no model has; `inputs` are the names of those that are there.
+pub fn known_shapes(open: &Open, inputs: &[&str]) -> Result {
+    for (name, _) in open.shapes.iter().flatten() {
+        if !inputs.contains(&name.as_str()) {
+            let what = format!("--shapes: there is no input '{name}', only {}", inputs.join(", "));
+            return Err(Failure::refused(what));
+        }
+    }
+    Ok(())
+}
+
+/// The names of a model's inputs.
+pub fn input_names(model: &embarca::ir::Model) -> Vec<&str> {
+    let graph = model.main();
+    graph.inputs.iter().map(|&input| graph.value(input).name.as_str()).collect()
+}
+
 /// Whether a file is a plan, by its first bytes.
 pub fn is_plan(path: &Path) -> Result<bool> {
     use std::io::Read;
-    let named = |error| Failure::refused(format!("{}: {error}", path.display()));
+    let named = |error| Failure::from(embarca_data::DataError::from(error).in_file(path));
     let file = std::fs::File::open(path).map_err(named)?;
     let mut start = Vec::new();
     file.take(64).read_to_end(&mut start).map_err(named)?;
@@ -35,19 +64,25 @@ pub fn is_plan(path: &Path) -> Result<bool> {
 pub fn refusal(error: embarca::Error, path: &Path) -> Failure {
     use embarca::ErrorKind;
     let shown = path.display();
+    if let ErrorKind::NoTarget(_) = error.kind {
+        return Failure::refused(error).next("embarca targets      lists them");
+    }
     let error = error.about(path);
     let failure = Failure::refused(&error);
     match error.kind {
         ErrorKind::Obstacles(_) | ErrorKind::Compile(_) => {
             failure.next(format!("embarca inspect {shown}      lists all that stands in the way"))
         }
-        ErrorKind::NoTarget(_) => failure.next("embarca targets      lists them"),
+        ErrorKind::Load(LoadError::Open(_) | LoadError::Weights) => {
+            failure.next("copy it again, or `embarca build MODEL` makes another")
+        }
+        ErrorKind::Load(LoadError::NoProgram(_)) => {
+            failure.next("embarca build MODEL      makes one for this machine")
+        }
         ErrorKind::Load(_) => {
             failure.next(format!("embarca inspect {shown}      shows what shapes it takes"))
         }
-        ErrorKind::NotAModel(_) | ErrorKind::Io(_) | ErrorKind::Read(_) | ErrorKind::Run(_) => {
-            failure
-        }
+        ErrorKind::Read(_) => failure.next("copy or export the file again"),
         _ => failure,
     }
 }
@@ -65,12 +100,19 @@ pub struct Engine {
 impl Engine {
     /// Opens a plan, or builds one from a model for this machine.
     pub fn open(path: &Path, open: &Open, threads: usize) -> Result<Self> {
+        if is_plan(path)? {
+            belongs_to_models(open)?;
+        }
+        let engine = Self::open_one(path, open, threads)?;
+        known_shapes(open, &engine.input_names())?;
+        Ok(engine)
+    }
+
+    /// As [`Engine::open`], one of several files: what the flags say may be meant for another.
+    pub fn open_one(path: &Path, open: &Open, threads: usize) -> Result<Self> {
         let options = LoadOptions { threads, ..LoadOptions::default() };
         let refuse = |error| refusal(error, path);
         let plan = if is_plan(path)? {
-            if open.weights.is_some() {
-                return Err(Failure::usage("--weights belongs to a Caffe net; a plan has its own"));
-            }
             Plan::load(path, options).map_err(|error| refuse(error.into()))?
         } else {
             let model = Model::open_with(path, &open_options(open)).map_err(refuse)?;
@@ -99,6 +141,11 @@ impl Engine {
     /// The inputs.
     pub fn inputs(&self) -> &[Port] {
         &self.inputs
+    }
+
+    /// The names of the inputs.
+    pub fn input_names(&self) -> Vec<&str> {
+        self.inputs.iter().map(|port| port.name.as_str()).collect()
     }
 
     /// The outputs.

@@ -39,6 +39,13 @@ impl Failure {
         Self { silent: true, ..Self::refused("") }
     }
 
+    /// The same failure in a place, such as a file.
+    #[must_use]
+    pub fn within(mut self, place: impl fmt::Display) -> Self {
+        self.what = format!("{place}: {}", self.what);
+        self
+    }
+
     /// A command to type next, or a sentence that names a flag.
     #[must_use]
     pub fn next(mut self, next: impl Into<String>) -> Self {
@@ -58,7 +65,7 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "error: {}", self.what)?;
+        writeln!(f, "error: {}", self.what.replace('\n', "\n       "))?;
         for next in &self.next {
             writeln!(f, " next: {next}")?;
         }
@@ -87,5 +94,7 @@ mod tests {
         let failure = Failure::refused("a.onnx: node 'x'").next("embarca inspect a.onnx");
         assert_eq!(failure.to_string(), "error: a.onnx: node 'x'\n next: embarca inspect a.onnx\n");
         assert_eq!((failure.code, Failure::usage("").code), (REFUSED, USAGE));
+        let failure = Failure::refused("node 'x'\nnode 'y'").within("a.onnx");
+        assert_eq!(failure.to_string(), "error: a.onnx: node 'x'\n       node 'y'\n");
     }
 }

@@ -10,6 +10,7 @@ use crate::args::Prepare;
 use crate::engine::dims_of;
 use crate::failure::{Failure, Result};
 use crate::image_input;
+use crate::show;
 
 /// One set of inputs.
 #[derive(Clone, Debug)]
@@ -63,6 +64,9 @@ pub fn load(path: &Path, ports: &[Port], task: &Task, prepare: &Prepare) -> Resu
     let bytes = read_file(path, &limits)?;
     let name = path.display().to_string();
     let in_file = |error: embarca_data::DataError| Failure::from(error.in_file(path));
+    if bytes.is_empty() {
+        return Err(Failure::refused(format!("{name}: the file is empty")));
+    }
     let Some(kind) = kind(path, &bytes) else {
         return Err(Failure::refused(format!(
             "{name}: not a PNG, JPEG, BMP, WAV, CSV, NPY or NPZ file"
@@ -103,7 +107,8 @@ pub fn load(path: &Path, ports: &[Port], task: &Task, prepare: &Prepare) -> Resu
         }
         Kind::Table => {
             let table = csv::read(&bytes, &limits).map_err(in_file)?;
-            let (arrays, notes) = self::table(&table, port)?;
+            let (arrays, notes) =
+                self::table(&table, port).map_err(|failure| failure.within(&name))?;
             let many = 1 < arrays.len();
             for (i, array) in arrays.into_iter().enumerate() {
                 let name = if many { format!("{name} row {}", i + 1) } else { name.clone() };
@@ -229,15 +234,21 @@ fn table(table: &csv::Table, port: &Port) -> Result<(Vec<Array>, Vec<String>)> {
     if table.columns == item + 1 {
         let label = table.header.as_ref().and_then(|header| header.last());
         let label = label.map_or_else(|| "the last column".into(), |name| format!("'{name}'"));
-        notes.push(format!("{label} is left out: {} columns for {item} inputs", table.columns));
+        notes.push(format!(
+            "{label} is left out: {} columns for {}",
+            table.columns,
+            show::number(item, "number")
+        ));
     } else if table.columns != item {
         return Err(Failure::refused(format!(
-            "input '{}' is {}: {item} numbers; the table has {} rows of {}",
+            "input '{}' is {}: {} a row; the table has {} of {}",
             port.name,
             dims_of(port),
-            table.rows(),
+            show::number(item, "number"),
+            show::number(table.rows(), "row"),
             table.columns
-        )));
+        ))
+        .next("leave out other columns; the last one may be a label"));
     }
     let rows = (0..table.rows()).filter_map(|row| table.row(row)?.get(..item));
     Ok((rows.map(array).collect::<Result<_>>()?, notes))

@@ -39,6 +39,11 @@ fn scaled(mut value: f64, units: &[&str]) -> String {
     if unit == 0 { format!("{value} {name}") } else { format!("{} {name}", digits(value)) }
 }
 
+/// `1 row`, `3 rows`.
+pub fn number(count: usize, of: &str) -> String {
+    format!("{count} {of}{}", if count == 1 { "" } else { "s" })
+}
+
 /// Milliseconds with three digits.
 pub fn ms(value: f64) -> String {
     format!("{} ms", digits(value))
@@ -105,6 +110,7 @@ mod tests {
         ] {
             assert_eq!(bytes(value), text);
         }
+        assert_eq!((number(1, "row"), number(2, "row")), ("1 row".into(), "2 rows".into()));
         assert_eq!((count(12), count(3_210_000)), ("12".into(), "3.21 M".into()));
         for (value, text) in
             [(0.0123, "0.0123"), (12.34, "12.3"), (1234.5, "1234"), (1e-7, "1.00e-7")]

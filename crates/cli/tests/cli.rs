@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use embarca_data::image::encode_png;
 use embarca_data::zip::Packing;
-use embarca_data::{Array, DataLimits, Image, digits, npz};
+use embarca_data::{Array, DataLimits, Image, digits, npy, npz};
 
 /// A folder that is removed at the end of its test.
 struct Folder(PathBuf);
@@ -156,6 +156,21 @@ fn the_tour_needs_nothing() {
 }
 
 #[test]
+fn one_array_goes_in_and_out_as_npy() {
+    let folder = Folder::new("npy");
+    let model = net("digits_f32.tflite");
+    let image = Array::from_slice(&[2, 8, 8, 1], &[0.5f32; 128]).unwrap();
+    let image = folder.write("image.npy", &npy::write(&image).unwrap());
+    let (one, all) = (folder.path("out.npy"), folder.path("out.npz"));
+    answer(&["run", &model, "--tensors", &image, "--out", &one]);
+    answer(&["run", &model, &image, "--out", &all]);
+    let read = |path: &str| std::fs::read(path).unwrap();
+    let one = npy::read(&read(&one), &DataLimits::default()).unwrap();
+    let all = npz::read(&read(&all), &DataLimits::default()).unwrap();
+    assert_eq!((&one.dims, &one.data), (&vec![2, 10], &all[0].data));
+}
+
+#[test]
 fn refusals_say_what_is_wrong_and_what_comes_next() {
     let folder = Folder::new("refusals");
     let model = net("digits_f32.tflite");
@@ -164,6 +179,8 @@ fn refusals_say_what_is_wrong_and_what_comes_next() {
     let colour = folder.write("colour.png", &colour);
     let wrong = Array::from_slice(&[1, 8, 8, 1], &[0i8; 64]).unwrap().named("in0");
     let wrong = folder.write("wrong.npz", &npz::write(&[wrong], Packing::Stored).unwrap());
+    let empty = folder.write("empty.png", b"");
+    let narrow = folder.write("narrow.csv", b"a,b\n1,2\n");
     let plan = folder.path("net.plan");
     answer(&["build", &model, "-o", &plan]);
     let mut damaged = std::fs::read(&plan).unwrap();
@@ -183,7 +200,23 @@ fn refusals_say_what_is_wrong_and_what_comes_next() {
         (&["run", &model, "--tensors", &wrong], 1, ".astype(numpy.float32)"),
         (&["run", &model, &colour, "--std", "0"], 2, "--std"),
         (&["bench", &damaged], 1, "damaged"),
+        (&["bench", &damaged], 1, "copy it again"),
         (&["run", &plan, &colour, "--weights", "x"], 2, "--weights"),
+        (&["run", &plan, &colour, "--shapes", "x:1"], 2, "--shapes belongs to a model"),
+        (&["inspect", &plan, "--shapes", "x:1"], 2, "--shapes belongs to a model"),
+        (&["inspect", &model, "--shapes", "x:1"], 1, "there is no input 'x', only image"),
+        (&["build", &model, "--shapes", "x:1"], 1, "there is no input 'x', only image"),
+        (&["bench", &model, "--shapes", "x:1"], 1, "there is no input 'x', only image"),
+        (&["compare", &model, &plan, "--shapes", "x:1"], 1, "there is no input 'x', only image"),
+        (&["bench", &model, "--threads", "0"], 2, "--threads"),
+        (&["bench", &model, "--runs", "0"], 2, "--runs"),
+        (&["bench", &model, "--batch", "0"], 2, "--batch"),
+        (&["run", &model, &colour, "--top", "0"], 2, "--top"),
+        (&["run", &model, "nowhere.png"], 1, "nowhere.png: there is no such file"),
+        (&["inspect", &folder.path("")], 1, "a folder"),
+        (&["run", &colour, &model], 1, "the model comes first"),
+        (&["run", &model, &empty], 1, "the file is empty"),
+        (&["run", &model, &narrow], 1, "narrow.csv: input"),
     ] {
         let output = embarca(args);
         let errors = String::from_utf8_lossy(&output.stderr);

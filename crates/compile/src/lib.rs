@@ -12,6 +12,7 @@ use std::fmt;
 
 use embarca_ir::{LowerError, Model};
 use embarca_kernels::Fault;
+use embarca_opt::LegalizeError;
 use embarca_target::{Fusion, Target};
 
 use crate::plan_writer::{PlanSource, PropertySource};
@@ -26,6 +27,8 @@ pub enum CompileError {
         /// Why.
         error: LowerError,
     },
+    /// Nodes have neither a kernel nor a decomposition.
+    Gaps(LegalizeError),
     /// A kernel refuses the types or shapes of a step.
     Kernel {
         /// Which.
@@ -45,6 +48,7 @@ impl fmt::Display for CompileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Node { node, error } => write!(f, "{node}: {error}"),
+            Self::Gaps(error) => write!(f, "{error}"),
             Self::Kernel { step, fault, types } => {
                 write!(f, "{step}: {}; {types}", fault.describe())
             }
@@ -74,10 +78,7 @@ pub struct BuildOptions {
 pub fn prepare(model: Model) -> Result<Model, CompileError> {
     let bug = |error: embarca_ir::ShapeError| CompileError::Bug(error.0);
     let model = embarca_opt::optimize(model).map_err(bug)?;
-    let model = embarca_opt::decompose(model).map_err(|error| CompileError::Node {
-        node: format!("node '{}' ({})", error.node, error.op),
-        error: error.error,
-    })?;
+    let model = embarca_opt::decompose(model).map_err(CompileError::Gaps)?;
     embarca_opt::optimize(model).map_err(bug)
 }
 

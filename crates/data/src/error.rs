@@ -96,7 +96,11 @@ impl fmt::Display for DataError {
             write!(f, "{place}: ")?;
         }
         match &self.kind {
-            ErrorKind::Io(error) => write!(f, "{error}"),
+            ErrorKind::Io(error) => match error.kind() {
+                io::ErrorKind::NotFound => f.write_str("there is no such file or folder"),
+                io::ErrorKind::IsADirectory => f.write_str("a folder; name a file in it"),
+                _ => write!(f, "{error}"),
+            },
             ErrorKind::Malformed(reason)
             | ErrorKind::Unsupported(reason)
             | ErrorKind::Argument(reason) => f.write_str(reason),

@@ -102,7 +102,11 @@ impl fmt::Display for Error {
             write!(f, "{}: ", file.display())?;
         }
         match &self.kind {
-            ErrorKind::Io(error) => write!(f, "{error}"),
+            ErrorKind::Io(error) => match error.kind() {
+                io::ErrorKind::NotFound => f.write_str("there is no such file or folder"),
+                io::ErrorKind::IsADirectory => f.write_str("a folder; name a file in it"),
+                _ => write!(f, "{error}"),
+            },
             ErrorKind::Portable(error) => write!(f, "{error}"),
             ErrorKind::NotAModel(reason) | ErrorKind::Options(reason) => f.write_str(reason),
             ErrorKind::Read(error) => write!(f, "{error}"),

@@ -113,6 +113,9 @@ impl Files {
                     .into()
             }
             bytes if is_plan(bytes) => "a plan; it is built already".into(),
+            bytes if PICTURES.iter().any(|magic| bytes.starts_with(magic)) => {
+                "a picture, not a model; the model comes first".into()
+            }
             bytes if bytes.starts_with(b"version https://git-lfs") => {
                 "a pointer of Git LFS, not the model; `git lfs pull` fetches it".into()
             }
@@ -122,6 +125,9 @@ impl Files {
         }
     }
 }
+
+/// How PNG and JPEG files begin.
+const PICTURES: [&[u8]; 2] = [b"\x89PNG", b"\xff\xd8\xff"];
 
 /// A whole file, refused when it is larger than a model may be.
 fn read(path: &Path, limits: &ImportLimits) -> Result<Vec<u8>> {

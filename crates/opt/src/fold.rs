@@ -127,11 +127,11 @@ fn input_key(b: &Builder<'_>, input: Option<ValueId>) -> InputKey {
 /// Replaces nodes without a portable kernel by their decomposition, as deep as needed.
 ///
 /// # Errors
-/// With the node and the reason when a node has neither.
+/// With the reason for every node that has neither.
 pub fn decompose(mut model: Model) -> Result<Model, LegalizeError> {
     // Each round may expose nodes that need another one; a cycle of decompositions is a defect.
     for _ in 0..16 {
-        let mut failure = None;
+        let mut gaps = Vec::new();
         let (next, changed) = rewrite(model, &mut |b, site| {
             let error = match kernel_gap(b, site) {
                 None => return Ok(Verdict::Keep),
@@ -141,31 +141,24 @@ pub fn decompose(mut model: Model) -> Result<Model, LegalizeError> {
             if !quantized && let Some(result) = site.node.op.decompose(b, site.inputs) {
                 return Ok(Verdict::Replace(result?));
             }
-            failure.get_or_insert_with(|| LegalizeError {
-                node: site.node.name.clone(),
-                op: site.node.op.name(),
-                error,
-            });
+            gaps.push(Gap { node: site.node.name.clone(), op: site.node.op.name(), error });
             Ok(Verdict::Keep)
         })
-        .map_err(|error| LegalizeError {
-            node: String::new(),
-            op: "decompose",
-            error: LowerError::Bug(error.0),
-        })?;
-        if let Some(failure) = failure {
-            return Err(failure);
+        .map_err(|error| defect(error.0))?;
+        if !gaps.is_empty() {
+            return Err(LegalizeError { gaps });
         }
         model = next;
         if !changed {
             return Ok(model);
         }
     }
-    Err(LegalizeError {
-        node: String::new(),
-        op: "decompose",
-        error: LowerError::Bug("decompositions do not end".to_owned()),
-    })
+    Err(defect("decompositions do not end".to_owned()))
+}
+
+fn defect(what: String) -> LegalizeError {
+    let error = LowerError::Bug(what);
+    LegalizeError { gaps: vec![Gap { node: String::new(), op: "decompose", error }] }
 }
 
 /// Why a node cannot be lowered as it stands.
@@ -183,9 +176,19 @@ fn kernel_gap(b: &Builder<'_>, site: &Site<'_>) -> Option<LowerError> {
     site.node.op.lower(&io).err()
 }
 
-/// A node that no kernel computes and that does not decompose.
+/// Gaps that a message names; more fill more than a screen.
+const MOST_GAPS: usize = 20;
+
+/// Nodes that no kernel computes and that do not decompose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LegalizeError {
+    /// In the order of the graph; never empty.
+    pub gaps: Vec<Gap>,
+}
+
+/// A node that no kernel computes and that does not decompose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
     /// The author's name.
     pub node: String,
     /// The operator.
@@ -196,8 +199,48 @@ pub struct LegalizeError {
 
 impl std::fmt::Display for LegalizeError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "node '{}' ({}): {}", self.node, self.op, self.error)
+        for (i, gap) in self.gaps.iter().take(MOST_GAPS).enumerate() {
+            let line = if i == 0 { "" } else { "\n" };
+            write!(f, "{line}node '{}' ({}): {}", gap.node, gap.op, gap.error)?;
+        }
+        match self.gaps.len().saturating_sub(MOST_GAPS) {
+            0 => Ok(()),
+            more => write!(f, "\nand {more} more"),
+        }
     }
 }
 
 impl std::error::Error for LegalizeError {}
+
+#[cfg(test)]
+mod tests {
+    use embarca_ir::GraphId;
+    use embarca_ir::ops::AveragePool2d;
+
+    use super::*;
+
+    #[test]
+    fn every_node_without_a_kernel_is_named() {
+        let mut model = Model::new("pools");
+        let mut b = Builder::new(&mut model, GraphId(0));
+        let mut x = b.input("x", TensorType::of(DType::U8, &[1, 4, 4, 1]));
+        let pool = AveragePool2d {
+            size: [2, 2],
+            strides: [1, 1],
+            dilations: [1, 1],
+            pads: [0; 4],
+            ceil: false,
+            count_pad: false,
+            half_up: false,
+        };
+        for name in ["first", "second"] {
+            b.node_name = name.into();
+            x = b.op(pool.clone(), &[x]).unwrap();
+        }
+        b.output(x, "y");
+        let error = decompose(model).unwrap_err();
+        let names: Vec<&str> = error.gaps.iter().map(|gap| gap.node.as_str()).collect();
+        assert_eq!(names, ["first", "second"]);
+        assert_eq!(error.to_string().lines().count(), 2);
+    }
+}

@@ -10,7 +10,7 @@ mod tables;
 pub mod transposes;
 
 pub use eval::{EvalError, eval, eval_with};
-pub use fold::{LegalizeError, decompose};
+pub use fold::{Gap, LegalizeError, decompose};
 
 use embarca_ir::{Model, ShapeError};
 

@@ -23,7 +23,7 @@ pub fn run(args: &Bench) -> Result {
         return Err(Failure::usage("--duration takes seconds, up to a day"));
     }
     let start = Instant::now();
-    let mut engine = Engine::open(&args.model, &args.open, args.threads.clamp(1, 256))?;
+    let mut engine = Engine::open(&args.model, &args.open, args.threads.into())?;
     let samples = engine.samples(args.batch)?;
     engine.run(&samples)?;
     let first_ms = ms_since(start);
@@ -41,13 +41,13 @@ pub fn run(args: &Bench) -> Result {
     let mut ms = Vec::new();
     let start = Instant::now();
     let goes_on = |runs: usize, spent: Duration| match args.runs {
-        Some(wanted) => runs < wanted,
+        Some(wanted) => (runs as u64) < wanted,
         None => runs < LEAST || spent < duration,
     };
     let mut progress = Progress::new("measuring");
     while goes_on(ms.len(), start.elapsed()) {
         progress.at(match args.runs {
-            Some(runs) => ms.len() as f64 / runs.max(1) as f64,
+            Some(runs) => ms.len() as f64 / runs as f64,
             None => start.elapsed().as_secs_f64() / args.duration.max(1e-9),
         });
         let run = Instant::now();
@@ -84,7 +84,7 @@ pub fn run(args: &Bench) -> Result {
         });
         let json = Json::object([
             ("model", args.model.display().to_string().into()),
-            ("threads", args.threads.into()),
+            ("threads", u64::from(args.threads).into()),
             ("batch", args.batch.unwrap_or(1).into()),
             ("runs", latencies.len().into()),
             ("min_ms", at(0).into()),

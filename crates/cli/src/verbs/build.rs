@@ -6,7 +6,7 @@ use embarca::{LoadOptions, Model, Plan};
 use embarca_data::atomic_write;
 
 use crate::args::Build;
-use crate::engine::{is_plan, open_options, refusal};
+use crate::engine::{input_names, is_plan, known_shapes, open_options, refusal};
 use crate::failure::{Failure, Result};
 use crate::json::Json;
 use crate::show;
@@ -28,6 +28,7 @@ pub fn run(args: &Build) -> Result {
     }
     let model =
         Model::open_with(path, &open_options(&args.open)).map_err(|error| refusal(error, path))?;
+    known_shapes(&args.open, &input_names(model.graph()))?;
     if let Some(out) = args.out.as_ref().filter(|out| out.extension().is_some_and(|e| e == "emb")) {
         return save(&model, out);
     }

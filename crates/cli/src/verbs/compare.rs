@@ -6,7 +6,7 @@ use embarca_data::Array;
 
 use crate::answer::real;
 use crate::args::Compare;
-use crate::engine::{Engine, dims_of};
+use crate::engine::{Engine, dims_of, known_shapes};
 use crate::failure::{Failure, Result};
 use crate::input::{self, Sample};
 use crate::json::Json;
@@ -31,9 +31,10 @@ struct Layer {
 /// Runs both on the same data, then says how far they are apart.
 pub fn run(args: &Compare) -> Result {
     let n = threads(None);
-    let mut a = Engine::open(&args.a, &args.open, n)?;
+    let mut a = Engine::open_one(&args.a, &args.open, n)?;
     let open_b = crate::args::Open { weights: None, ..args.open.clone() };
-    let mut b = Engine::open(&args.b, &open_b, n)?;
+    let mut b = Engine::open_one(&args.b, &open_b, n)?;
+    known_shapes(&args.open, &[a.input_names(), b.input_names()].concat())?;
     let samples = samples(args, &a)?;
 
     let mut outputs: Vec<(String, Difference)> = Vec::new();
@@ -102,7 +103,8 @@ fn convert(a: &Engine, b: &Engine, arrays: &[Array]) -> Result<Vec<Array>> {
             let elements = |port: &embarca::Port| port.preferred.iter().product::<usize>();
             if from.dims.len() != to.dims.len() && elements(from) != elements(to) {
                 let (from, to) = (dims_of(from), dims_of(to));
-                return Err(Failure::refused(format!("A takes {from}, B takes {to}")));
+                return Err(Failure::refused(format!("A takes {from}, B takes {to}"))
+                    .next("embarca inspect A      shows what a model takes"));
             }
             if from.dtype == to.dtype && from.quant == to.quant {
                 return Ok(array.clone());

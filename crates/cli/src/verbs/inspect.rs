@@ -10,7 +10,7 @@ use embarca::{LoadOptions, Plan, PlanReport, Survey, inspect_plan, survey};
 use embarca_data::{DataLimits, atomic_write, read_file};
 
 use crate::args::Inspect;
-use crate::engine::{is_plan, open_options, refusal};
+use crate::engine::{belongs_to_models, input_names, is_plan, known_shapes, open_options, refusal};
 use crate::failure::{Failure, Result};
 use crate::json::Json;
 use crate::show;
@@ -30,6 +30,7 @@ pub fn run(args: &Inspect) -> Result {
         Ok(model) => model.graph(),
         Err(_) => return obstacles(path, &survey, args.json),
     };
+    known_shapes(&args.open, &input_names(model))?;
     if args.text {
         return show::print(&embarca::ir::text::dump(model));
     }
@@ -239,7 +240,10 @@ fn text(
         text += &table.render(&show::caps());
     }
     for (reason, targets) in refused {
-        text += &format!("will not run on {}: {reason}\n", targets.join(", "));
+        let (targets, reason) = (targets.join(", "), reason.replace('\n', "\n  "));
+        text += &format!("will not run on {targets}:\n  {reason}\n");
+        text +=
+            " next: export the model without it, or add it: CONTRIBUTING.md, \"Add an operator\"\n";
     }
     if layers {
         text += "\n";
@@ -331,6 +335,7 @@ fn json(path: &Path, survey: &Survey, model: &Model, costs: &Stats, fits: &[Fit]
 
 /// A plan: its interface, its programs, where it comes from.
 fn plan(path: &Path, args: &Inspect) -> Result {
+    belongs_to_models(&args.open)?;
     for (flag, given) in
         [("--text", args.text), ("--svg", args.svg.is_some()), ("--html", args.html.is_some())]
     {

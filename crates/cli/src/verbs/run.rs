@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use embarca_data::zip::Packing;
-use embarca_data::{Array, DataLimits, atomic_write, labels, npz, read_file};
+use embarca_data::{Array, DataLimits, atomic_write, labels, npy, npz, read_file};
 
 use crate::answer::{answer, label_note};
 use crate::args::{Prepare, Run};
@@ -27,17 +27,32 @@ pub fn class_names(engine: &Engine, prepare: &Prepare) -> Result<Vec<String>> {
 }
 
 /// As many threads as the machine has cores, unless the user says otherwise.
-pub fn threads(given: Option<usize>) -> usize {
+pub fn threads(given: Option<u16>) -> usize {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    given.unwrap_or_else(cores).clamp(1, 256)
+    given.map_or_else(cores, usize::from).clamp(1, 256)
 }
 
 /// Runs a model on each input and prints what it says.
 pub fn run(args: &Run) -> Result {
     let mut engine = Engine::open(&args.model, &args.open, threads(args.threads))?;
+    if let (Some(out), [_, _, ..]) =
+        (args.out.as_deref().filter(|out| is_npy(out)), engine.outputs())
+    {
+        let (shown, many) = (out.display(), engine.outputs().len());
+        let npz = out.with_extension("npz");
+        return Err(Failure::usage(format!(
+            "{shown}: an NPY file holds one array, not {many} outputs"
+        ))
+        .next(format!("--out {}      holds them all", npz.display())));
+    }
     if let Some(path) = &args.tensors {
         let limits = DataLimits::default();
-        let read = read_file(path, &limits).and_then(|bytes| npz::read(&bytes, &limits));
+        let bytes = read_file(path, &limits)?;
+        let is_npy = bytes.starts_with(b"\x93NUMPY");
+        let read = match is_npy {
+            true => npy::read(&bytes, &limits).map(|array| vec![array.named("in0")]),
+            false => npz::read(&bytes, &limits),
+        };
         let arrays = read.map_err(|error| error.in_file(path))?;
         let arrays = input::tensors(engine.inputs(), arrays, args.positional)?;
         let name = path.display().to_string();
@@ -68,6 +83,7 @@ fn finish(args: &Run, engine: &mut Engine, samples: Vec<Sample>) -> Result {
     let labels = class_names(engine, &args.prepare)?;
     let caps = show::caps();
     let many = 1 < samples.len();
+    let top = usize::try_from(args.top).unwrap_or(usize::MAX);
     let mut json = Vec::new();
     let mut progress = Progress::new("running");
     for (i, sample) in samples.iter().enumerate() {
@@ -83,7 +99,7 @@ fn finish(args: &Run, engine: &mut Engine, samples: Vec<Sample>) -> Result {
             let labels = if i == 0 { labels.as_slice() } else { &[] };
             let said = answer(array, port, labels)?;
             if args.json {
-                answers.push(said.json(port, array, args.top));
+                answers.push(said.json(port, array, top));
                 continue;
             }
             if let Some(note) = label_note(array, labels) {
@@ -92,7 +108,7 @@ fn finish(args: &Run, engine: &mut Engine, samples: Vec<Sample>) -> Result {
             if let crate::answer::Answer::Classes { note: Some(note), .. } = &said {
                 show::note(note);
             }
-            text += &said.text(port, array, args.top, &caps);
+            text += &said.text(port, array, top, &caps);
         }
         if args.json {
             let name = sample.name.as_str().into();
@@ -110,9 +126,18 @@ fn finish(args: &Run, engine: &mut Engine, samples: Vec<Sample>) -> Result {
     }
 }
 
-/// Writes outputs under the model's names, or `out0`, `out1`, ... where those are wanted, missing or
+/// Whether a file's name asks for NPY.
+fn is_npy(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"))
+}
+
+/// Writes one output as NPY where the file's name says so, else outputs under the model's names, or `out0`, `out1`, ... where those are wanted, missing or
 /// not unique.
 fn write(out: &Path, engine: &Engine, outputs: &[Array], positional: bool) -> Result {
+    if let (true, [array]) = (is_npy(out), outputs) {
+        atomic_write(out, &npy::write(array)?)?;
+        return Ok(());
+    }
     let names: Vec<&str> = engine.outputs().iter().map(|port| port.name.as_str()).collect();
     let clear = |i: usize, name: &str| !name.is_empty() && !names[..i].contains(&name);
     let unique = names.iter().enumerate().all(|(i, name)| clear(i, name));

@@ -2,6 +2,7 @@
 
 use embarca_kernels::pool as kernel;
 
+use super::cast;
 use super::pooling::{self, Pooling};
 use super::prelude::*;
 use super::spatial::Window;
@@ -49,6 +50,23 @@ impl OpDef for MaxPool2d {
 
     fn infer(&self, inputs: Operands<'_, '_>) -> Result<Vec<TensorType>, ShapeError> {
         self.pooling().infer(inputs)
+    }
+
+    /// Bytes that are not quantized, as in ONNX's models of QLinear operators: f32 holds them all.
+    fn decompose(
+        &self,
+        b: &mut Builder<'_>,
+        inputs: &[Option<ValueId>],
+    ) -> Option<Result<Vec<ValueId>, ShapeError>> {
+        let [Some(x)] = *inputs else { return None };
+        let dtype = b.ty(x).dtype;
+        if !matches!(dtype, DType::I8 | DType::U8) || b.ty(x).is_quantized() {
+            return None;
+        }
+        Some(cast::to(b, x, DType::F32).and_then(|x| {
+            let y = b.op(self.clone(), &[x])?;
+            Ok(vec![cast::to(b, y, dtype)?])
+        }))
     }
 
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {

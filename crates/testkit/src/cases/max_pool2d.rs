@@ -22,7 +22,9 @@ pub fn cases() -> Vec<AnyCase> {
             ),
             case("dilated", wide, [f32s(&[1, 4, 9, 17])]),
             case("whole", whole, [f32s(&[2, 3, 5, 4])]),
-            case("no images", op, [f32s(&[0, 4, 4, 3])]),
+            case("no images", op.clone(), [f32s(&[0, 4, 4, 3])]),
+            case("bytes", padded.clone(), [ints(DType::U8, &[2, 5, 6, 3], 0, 255)]),
+            case("signed bytes", op.clone(), [ints(DType::I8, &[1, 4, 6, 3], -128, 127)]),
             case("quantized", padded, [i8s(&[1, 5, 6, 20], 0.1, -3)]).yields(0.1, -3),
         ],
     )
