@@ -23,6 +23,8 @@ const MODELS: &[(&str, &[&str])] = &[
     ("pool_i8", &["average_pool2d", "softmax"]),
     ("qlinear_conv_u8", &["average_pool2d"]),
     ("qlinear_dense_i8", &[]),
+    ("qlinear_pool_i8", &[]),
+    ("qlinear_pool_u8", &[]),
     ("residual_i8", &[]),
     ("residual_u8", &[]),
 ];

@@ -54,11 +54,16 @@ pub fn run(args: &Build) -> Result {
         ]);
         return show::print(&format!("{json}\n"));
     }
+    let plan = out.display();
+    // A plan for other machines does not run here.
+    let next = match (&arena, targets.first()) {
+        (None, Some(target)) => format!("embarca check {plan} --for {target}"),
+        _ => format!("embarca run {plan} INPUT"),
+    };
     let arena =
         arena.map_or_else(String::new, |arena| format!(", arena {}", show::bytes(arena as u64)));
-    let plan = out.display();
     show::print(&format!(
-        "{plan}: {} for {} (from a model of {}){arena}\n next: embarca run {plan} INPUT\n",
+        "{plan}: {} for {} (from a model of {}){arena}\n next: {next}\n",
         show::bytes(bytes.len() as u64),
         targets.join(", "),
         show::bytes(model.file_bytes()),

@@ -2,7 +2,7 @@
 
 use embarca_kernels::pool as kernel;
 
-use super::cast;
+use super::{Requantize, cast};
 use super::pooling::{self, Pooling};
 use super::prelude::*;
 use super::spatial::Window;
@@ -42,9 +42,24 @@ impl OpDef for MaxPool2d {
     const TAILS: Tails = Tails { clamp: true };
 
     fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
+        let is_onnx = node.format == Format::Onnx;
         pooling::import(node, b, |b, x, pooling| {
             let Pooling { size, window: Window { strides, dilations, pads }, ceil, .. } = pooling;
-            b.op(Self { size, strides, dilations, pads, ceil }, &[x])
+            let op = Self { size, strides, dilations, pads, ceil };
+            let TensorType { dtype, quant: Some(quant), .. } = b.ty(x).clone() else {
+                return b.op(op, &[x]);
+            };
+            if !is_onnx {
+                return b.op(op, &[x]);
+            }
+            // Between ONNX's QLinear operators; the largest real number is stored as the largest
+            // integer, so this is exact.
+            let rescaled = |to| Requantize { to, rule: "onnx".to_owned() };
+            let real = b.op(rescaled(DType::F32), &[x])?;
+            let real = b.op(op, &[real])?;
+            let y = b.op(rescaled(dtype), &[real])?;
+            b.set_quant(y, Some(quant));
+            Ok(y)
         })
     }
 

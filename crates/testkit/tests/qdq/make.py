@@ -177,6 +177,18 @@ def qlinear_dense(g):
     return g.model(["n", 12], g.act[0], y, g.act[0])
 
 
+def qlinear_pool(g):
+    q0, q1, q2 = g.quant(), g.quant(0.1), g.quant(0.1)
+    w, _ = g.stored_weights((6, 4, 3, 3), 0)
+    inputs = ["x"] + g.pair(q0) + w + g.pair(q1) + [g.stored_bias(6)]
+    y = g.op("QLinearConv", inputs, kernel_shape=[3, 3])
+    y = g.op("MaxPool", [y], kernel_shape=[3, 2], strides=[2, 2], pads=[1, 0, 1, 0])
+    w, _ = g.stored_weights((5, 6, 1, 1), 0)
+    y = g.op("QLinearConv", [y] + g.pair(q1) + w + g.pair(q2), kernel_shape=[1, 1])
+    y = g.op("MaxPool", [y], kernel_shape=[2, 2])
+    return g.model(["n", 4, 8, 9], g.act[0], y, g.act[0])
+
+
 def dynamic_dense(g):
     x, scale, zero = g.op("DynamicQuantizeLinear", ["x"], outputs=3)
     (w, w_scale, w_zero), _ = g.stored_weights((12, 9), 1)
@@ -206,6 +218,8 @@ MODELS = [
     ("qlinear_dense_i8", qlinear_dense, ("i8", "i8", False)),
     ("dynamic_dense", dynamic_dense, ("u8", "i8", True)),
     ("dynamic_conv", dynamic_conv, ("u8", "u8", False)),
+    ("qlinear_pool_u8", qlinear_pool, ("u8", "i8", True)),
+    ("qlinear_pool_i8", qlinear_pool, ("i8", "i8", False)),
 ]
 
 
