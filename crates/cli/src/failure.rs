@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use embarca_data::DataError;
 
+use crate::show::harmless;
+
 /// Exit code when a model, a plan or data were refused, or something failed.
 pub const REFUSED: u8 = 1;
 /// Exit code when the command line itself makes no sense.
@@ -57,7 +59,8 @@ impl Failure {
     pub fn report(&self) -> ExitCode {
         // A reader that has gone away, `embarca ... | head`, is no reason to complain.
         if !self.silent {
-            let _ = write!(std::io::stderr(), "{self}");
+            let text = self.to_string();
+            let _ = std::io::stderr().write_all(harmless(&text).as_bytes());
         }
         ExitCode::from(self.code)
     }

@@ -1,5 +1,6 @@
 //! Numbers and tables for people.
 
+use std::borrow::Cow;
 use std::io::{ErrorKind, IsTerminal, Write};
 
 use crate::failure::Result;
@@ -7,6 +8,7 @@ use crate::term::Caps;
 
 /// Prints lines to standard output. A reader that has gone away (`| head`) ends the command quietly.
 pub fn print(text: &str) -> Result {
+    let text = harmless(text);
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
@@ -16,7 +18,41 @@ pub fn print(text: &str) -> Result {
 
 /// Prints a remark to standard error, where it does not disturb what a program reads.
 pub fn note(text: &str) {
-    let _ = writeln!(std::io::stderr(), "note: {text}");
+    let _ = writeln!(std::io::stderr(), "note: {}", harmless(text));
+}
+
+/// `text` with `?` for what would steer the terminal: names in files may hold anything. Line ends,
+/// tabs and colours stay.
+pub fn harmless(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(steers) {
+        return text.into();
+    }
+    let mut safe = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(steers) {
+        let (before, behind) = rest.split_at(at);
+        safe.push_str(before);
+        let own = colour(behind);
+        safe.push_str(if own == 0 { "?" } else { &behind[..own] });
+        let width = behind.chars().next().map_or(0, char::len_utf8);
+        rest = &behind[own.max(width)..];
+    }
+    safe.push_str(rest);
+    safe.into()
+}
+
+/// Control characters, and marks that turn the direction of text.
+fn steers(c: char) -> bool {
+    let turns =
+        matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    turns || c.is_control() && !matches!(c, '\n' | '\t')
+}
+
+/// Bytes of the colour that `text` begins with, `ESC [ 1 ; 31 m`; 0 where there is none.
+fn colour(text: &str) -> usize {
+    let Some(codes) = text.strip_prefix("\u{1b}[") else { return 0 };
+    let len = codes.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b';').count();
+    if codes.as_bytes().get(len) == Some(&b'm') { len + 3 } else { 0 }
 }
 
 /// `1.3 MB`: powers of 1000, three digits.
@@ -97,6 +133,19 @@ mod tests {
     fn layers_have_short_names() {
         assert_eq!(layer("model/relu;model/conv"), "model/relu");
         assert_eq!(layer(&"ab".repeat(40)), format!("..{}", "ab".repeat(19)));
+    }
+
+    #[test]
+    fn names_do_not_steer_the_terminal() {
+        for (name, shown) in [
+            ("plain\n\t\u{e4}", "plain\n\t\u{e4}"),
+            ("\u{1b}[1;31mred\u{1b}[0m", "\u{1b}[1;31mred\u{1b}[0m"),
+            ("a\u{1b}[2Jb", "a?[2Jb"),
+            ("\u{1b}]0;title\u{7}", "?]0;title?"),
+            ("\u{9b}2J\r\u{202e}x\u{1b}", "?2J??x?"),
+        ] {
+            assert_eq!(harmless(name), shown);
+        }
     }
 
     #[test]

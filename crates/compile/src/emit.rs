@@ -267,6 +267,7 @@ fn check(
         let dims = ty.dims.iter().map(|dim| {
             dim.eval(&preferred).and_then(|value| u32::try_from(value).ok()).ok_or_else(|| {
                 let name = &step.name;
+                let dim = model.with_names(&dim.to_string());
                 CompileError::Limit(format!(
                     "step '{name}': dimension {dim} has no value at the preferred sizes; \
                      give the inputs' shapes"

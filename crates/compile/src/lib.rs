@@ -13,9 +13,10 @@ use std::fmt;
 use embarca_ir::{LowerError, Model};
 use embarca_kernels::Fault;
 use embarca_opt::LegalizeError;
+use embarca_plan::memory::AssignError;
 use embarca_target::{Fusion, Target};
 
-use crate::plan_writer::{PlanSource, PropertySource};
+use crate::plan_writer::{PlanSource, PropertySource, WriteError};
 
 /// Why a model does not become a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +79,15 @@ pub struct BuildOptions {
 pub fn prepare(model: Model) -> Result<Model, CompileError> {
     let bug = |error: embarca_ir::ShapeError| CompileError::Bug(error.0);
     let model = embarca_opt::optimize(model).map_err(bug)?;
-    let model = embarca_opt::decompose(model).map_err(CompileError::Gaps)?;
+    let symbols = Model { symbols: model.symbols.clone(), ..Model::default() };
+    let model = embarca_opt::decompose(model).map_err(|mut gaps| {
+        for gap in &mut gaps.gaps {
+            if let LowerError::NoKernel(message) = &mut gap.error {
+                *message = symbols.with_names(message);
+            }
+        }
+        CompileError::Gaps(gaps)
+    })?;
     embarca_opt::optimize(model).map_err(bug)
 }
 
@@ -120,7 +129,13 @@ pub fn build(model: Model, options: &BuildOptions) -> Result<Vec<u8>, CompileErr
         let schedule = schedule::schedule(&fused, target)?;
         emit::program(&mut plan, &fused, &schedule, target)?;
     }
-    let bug = |error: plan_writer::WriteError| CompileError::Bug(error.to_string());
+    let bug = |error: WriteError| match error {
+        WriteError::TooLarge(_)
+        | WriteError::Assign(AssignError::TooMany | AssignError::TooLarge) => {
+            CompileError::Limit(error.to_string())
+        }
+        error => CompileError::Bug(error.to_string()),
+    };
     for program in &mut plan.programs {
         program.place().map_err(bug)?;
     }

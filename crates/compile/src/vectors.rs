@@ -1,6 +1,6 @@
 //! Test vectors: a seed, and what the portable kernels make of it.
 
-use embarca_ir::{Const, Model};
+use embarca_ir::{Const, Def, Model};
 use embarca_num::DType;
 use embarca_num::generate::{SPLITMIX64, SplitMix64};
 use embarca_plan::crc32;
@@ -16,6 +16,9 @@ const SEED: u64 = 1;
 /// Models with more multiply-accumulates get no vector: the portable kernels would take seconds.
 const MAX_MACS: u64 = 100_000_000;
 
+/// Neither do models whose values need more bytes, all of them together.
+const MAX_BYTES: usize = 256 << 20;
+
 /// A vector for a model whose every node has a portable kernel, evaluated at preferred sizes.
 /// `None` where the graph cannot be evaluated on drawn numbers (an index may fall outside), or
 /// where its outputs are too large to be stored.
@@ -27,6 +30,12 @@ pub fn vector(model: &Model) -> Option<VectorSource> {
     let preferred = |id: embarca_ir::SymbolId| {
         model.symbols.get(id.index()).map(|symbol| i64::from(symbol.preferred))
     };
+    let mut room = MAX_BYTES;
+    for value in graph.values.iter().filter(|value| !matches!(value.def, Def::Const(_))) {
+        let each = value.ty.dims.iter().map(|dim| usize::try_from(dim.eval(&preferred)?).ok());
+        let len = { each }.try_fold(value.ty.dtype.size(), |len, dim| len.checked_mul(dim?))?;
+        room = room.checked_sub(len)?;
+    }
     let mut generator = SplitMix64(SEED);
     let mut inputs = Vec::with_capacity(graph.inputs.len());
     for &input in &graph.inputs {

@@ -4,6 +4,7 @@
 //! missing and the rest is read on, so that a report lists every obstacle of a model.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
 
 use embarca_num::DType;
@@ -15,8 +16,9 @@ use crate::foreign::{ForeignDim, ForeignGraph, ForeignModel, ForeignNode};
 use crate::foreign::{ForeignQuant, ForeignTensor, Format};
 use crate::foreign_node::NodeView;
 use crate::ids::{GraphId, SymbolId, ValueId};
-use crate::model::{Meta, Model, State};
+use crate::model::{Meta, Model, State, Symbol};
 use crate::ops::{self, IMPORTERS, Importer};
+use crate::sizes;
 use crate::types::{Const, Quant, TensorType};
 
 /// Obstacles beyond this number are counted, not kept.
@@ -103,6 +105,8 @@ pub fn build(foreign: &ForeignModel<'_>, options: &BuildOptions) -> Result<Model
             b: Builder::new(&mut model, GraphId(0)),
             values: vec![Slot::Unset; graph.tensors.len()],
             states: Vec::new(),
+            symbols: HashMap::new(),
+            spelled: HashMap::new(),
             obstacles: &mut obstacles,
         };
         importer.run();
@@ -110,7 +114,11 @@ pub fn build(foreign: &ForeignModel<'_>, options: &BuildOptions) -> Result<Model
         let error = ImportError::malformed("the file holds no graph");
         obstacles.push(Obstacle { place: "model".into(), op: String::new(), error });
     }
-    if obstacles.list.is_empty() { Ok(model) } else { Err(obstacles) }
+    if !obstacles.list.is_empty() {
+        return Err(obstacles);
+    }
+    sizes::settle(&mut model);
+    Ok(model)
 }
 
 /// What is known of a foreign tensor so far.
@@ -129,6 +137,10 @@ struct GraphImporter<'a, 'm> {
     b: Builder<'m>,
     values: Vec<Slot>,
     states: Vec<(usize, State)>,
+    /// The symbols that the author has named.
+    symbols: HashMap<String, SymbolId>,
+    /// How many symbols a name stands for before they are numbered.
+    spelled: HashMap<String, usize>,
     obstacles: &'a mut Obstacles,
 }
 
@@ -145,6 +157,10 @@ impl GraphImporter<'_, '_> {
         for index in 0..self.foreign.nodes.len() {
             self.node(index);
         }
+        if self.foreign.outputs.is_empty() {
+            let error = ImportError::malformed("it has no outputs, so nothing would be computed");
+            self.refuse("model".to_owned(), "", error);
+        }
         for index in self.foreign.outputs.clone() {
             self.output(index);
         }
@@ -157,7 +173,8 @@ impl GraphImporter<'_, '_> {
         }
     }
 
-    fn refuse(&mut self, place: String, op: &str, error: ImportError) {
+    fn refuse(&mut self, place: String, op: &str, mut error: ImportError) {
+        error.message = self.b.model.with_names(&error.message);
         self.obstacles.push(Obstacle { place, op: op.to_owned(), error });
     }
 
@@ -210,9 +227,10 @@ impl GraphImporter<'_, '_> {
             let preferred = preferred_size(dims.len(), axis);
             resolved.push(match dim {
                 ForeignDim::Known(dim) => Dim::Known(i64::try_from(*dim).unwrap_or(i64::MAX)),
-                ForeignDim::Named(name) => Dim::symbol(self.symbol(name, preferred)),
+                ForeignDim::Named(name) => Dim::symbol(self.symbol(Some(name), name, preferred)),
                 ForeignDim::Unknown => {
-                    Dim::symbol(self.symbol(&format!("{}_{axis}", tensor.name), preferred))
+                    let name = format!("{}_{axis}", tensor.name);
+                    Dim::symbol(self.symbol(None, &name, preferred))
                 }
             });
         }
@@ -220,20 +238,34 @@ impl GraphImporter<'_, '_> {
         Ok(TensorType::new(dtype, resolved).with_quant(quant))
     }
 
-    /// A symbol whose name the text form can write without quotes. Its first use decides which size
-    /// it is planned for.
-    fn symbol(&mut self, name: &str, preferred: u32) -> SymbolId {
+    /// The symbol that the author calls `own`, or a new one. It is called `name` as far as the text
+    /// form can write that without quotes; several that would be written alike are numbered. Its
+    /// first use decides which size it is planned for.
+    fn symbol(&mut self, own: Option<&str>, name: &str, preferred: u32) -> SymbolId {
+        if let Some(&id) = own.and_then(|own| self.symbols.get(own)) {
+            return id;
+        }
         let mut clean: String =
             name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
         if !clean.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
             clean.insert(0, '_');
         }
-        let known = self.b.model.symbols.len();
-        let id = self.b.model.symbol(&clean);
-        if let Some(symbol) = self.b.model.symbols.get_mut(id.index())
-            && id.index() == known
-        {
-            symbol.preferred = preferred;
+        let twins = self.spelled.entry(clean.clone()).or_insert(0);
+        *twins += 1;
+        if 1 < *twins {
+            let number = *twins;
+            clean = format!("{clean}__{number}");
+            while self.spelled.contains_key(&clean) {
+                clean.push('_');
+            }
+            self.spelled.insert(clean.clone(), 1);
+        }
+        let max = i32::MAX.cast_unsigned();
+        let symbols = &mut self.b.model.symbols;
+        symbols.push(Symbol { name: clean, min: 1, preferred, max });
+        let id = SymbolId::new(symbols.len() - 1);
+        if let Some(own) = own {
+            self.symbols.insert(own.to_owned(), id);
         }
         id
     }

@@ -14,6 +14,7 @@ pub mod model;
 pub mod op;
 pub mod ops;
 pub mod picture;
+mod sizes;
 pub mod stats;
 pub mod text;
 pub mod types;

@@ -195,6 +195,26 @@ impl Model {
         }
     }
 
+    /// A message with the names of symbols, which operators do not know and write as `s0`, `s1`, ...
+    /// What stands in quotes stays: those are names from the file.
+    pub fn with_names(&self, message: &str) -> String {
+        let mut text = String::with_capacity(message.len());
+        let mut quoted = false;
+        for word in message.split_inclusive(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
+            let bare = word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            let number = bare.strip_prefix('s').and_then(|digits| digits.parse::<usize>().ok());
+            match number.and_then(|number| self.symbols.get(number)) {
+                Some(symbol) if !quoted => {
+                    text.push_str(&symbol.name);
+                    text.push_str(&word[bare.len()..]);
+                }
+                _ => text.push_str(word),
+            }
+            quoted ^= word.ends_with('\'');
+        }
+        text
+    }
+
     /// The symbol with this name, made if it is new.
     pub fn symbol(&mut self, name: &str) -> SymbolId {
         if let Some(index) = self.symbols.iter().position(|symbol| symbol.name == name) {

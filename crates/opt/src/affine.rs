@@ -107,5 +107,9 @@ fn scaled(weights: &Const, axis: usize, factors: &[f32]) -> Option<Const> {
     for (index, value) in values.iter_mut().enumerate() {
         *value *= factors[index / inner.max(1) % factors.len()];
     }
+    // Sums of such weights are no multiple of the sums of the original ones.
+    if !values.iter().all(|value| value.is_finite()) {
+        return None;
+    }
     Some(Const::from_f32(&weights.dims, &values))
 }

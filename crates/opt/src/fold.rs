@@ -4,34 +4,61 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use embarca_ir::{
-    Builder, ConstId, Def, Io, LowerError, Model, Op, Operand, Operands, Quant, ShapeError, Tail,
-    TensorType, ValueId,
+    Builder, Const, ConstId, Def, Io, LowerError, Model, Op, Operand, Operands, Quant, ShapeError,
+    Tail, TensorType, ValueId,
 };
 use embarca_num::DType;
 
 use crate::eval::eval_constant_node;
 use crate::rewrite::{Site, Verdict, rewrite};
 
-/// Results larger than this are not folded unless they are no larger than their inputs together.
-const MAX_GROWTH: usize = 1 << 16;
+/// Results of up to this many bytes are folded wherever there is room.
+const MAX_SMALL: usize = 1 << 16;
+
+/// What constant folding may spend, so that a small file asks for neither much memory nor much time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// Bytes of results beyond those that they replace.
+    pub bytes: usize,
+    /// Multiply-accumulates, or elements that are looked at.
+    pub work: u64,
+}
+
+impl Allowance {
+    /// As many bytes as the constants of `model` and 4 MiB, and the work of a second.
+    pub fn of(model: &Model) -> Self {
+        let bytes = model.consts.iter().map(|data| data.data.len());
+        Self { bytes: bytes.fold(4 << 20, usize::saturating_add), work: 1 << 30 }
+    }
+}
 
 /// Computes nodes whose inputs are all constants.
 ///
 /// # Errors
 /// Only through a defect.
-pub fn fold_constants(model: Model) -> Result<(Model, bool), ShapeError> {
-    fold(model, false)
+pub fn fold_constants(
+    model: Model,
+    allowance: &mut Allowance,
+) -> Result<(Model, bool), ShapeError> {
+    fold(model, allowance, false)
 }
 
 /// Computes nodes whose inputs are all constants, but leaves weights quantized.
 ///
 /// # Errors
 /// Only through a defect.
-pub fn fold_float_constants(model: Model) -> Result<(Model, bool), ShapeError> {
-    fold(model, true)
+pub fn fold_float_constants(
+    model: Model,
+    allowance: &mut Allowance,
+) -> Result<(Model, bool), ShapeError> {
+    fold(model, allowance, true)
 }
 
-fn fold(model: Model, keep_quantized: bool) -> Result<(Model, bool), ShapeError> {
+fn fold(
+    model: Model,
+    allowance: &mut Allowance,
+    keep_quantized: bool,
+) -> Result<(Model, bool), ShapeError> {
     rewrite(model, &mut |b, site| {
         if keep_quantized && matches!(&site.node.op, Op::Requantize(op) if op.to.is_float()) {
             return Ok(Verdict::Keep);
@@ -47,21 +74,64 @@ fn fold(model: Model, keep_quantized: bool) -> Result<(Model, bool), ShapeError>
         for (ty, &output) in types.iter_mut().zip(&site.node.outputs) {
             ty.quant.clone_from(&site.old.ty(output).quant);
         }
-        let len = |ty: &TensorType| ty.known_len().map(|len| len * ty.dtype.size());
-        let Some(after) = types.iter().map(len).sum::<Option<usize>>() else {
+        let Some(cost) = cost(site, &operands, &types, allowance) else {
             return Ok(Verdict::Keep);
         };
-        let before: usize =
-            operands.iter().flatten().filter_map(|o| o.data).map(|data| data.data.len()).sum();
-        if before.max(MAX_GROWTH) < after {
-            return Ok(Verdict::Keep);
-        }
         let Some(results) = eval_constant_node(&site.node.op, &operands, &types) else {
             return Ok(Verdict::Keep);
         };
+        *allowance = cost;
         let quants = types.into_iter().map(|ty| ty.quant);
         let values = results.into_iter().zip(quants).map(|(data, quant)| b.constant(data, quant));
         Ok(Verdict::Replace(values.collect()))
+    })
+}
+
+/// What is left of the allowance when a node is computed; `None` where it is not worth it.
+fn cost(
+    site: &Site<'_>,
+    operands: &[Option<Operand<'_>>],
+    types: &[TensorType],
+    allowance: &Allowance,
+) -> Option<Allowance> {
+    let bytes = |ty: &TensorType| ty.known_len()?.checked_mul(ty.dtype.size());
+    let after = types.iter().map(bytes).try_fold(0usize, |sum, len| sum.checked_add(len?))?;
+    // An input that nothing else reads makes room; one that is read twice here counts once.
+    let (mut before, mut freed) = (0usize, 0usize);
+    for (index, (old, operand)) in site.node.inputs.iter().zip(operands).enumerate() {
+        let (Some(old), Some(data)) = (old, operand.as_ref().and_then(|operand| operand.data))
+        else {
+            continue;
+        };
+        if !site.node.inputs[..index].contains(&Some(*old)) {
+            before = before.saturating_add(data.data.len());
+            freed =
+                freed.saturating_add(if site.uses[old.index()] == 1 { data.data.len() } else { 0 });
+        }
+    }
+    if before.max(MAX_SMALL) < after {
+        return None;
+    }
+    let lens = operands.iter().flatten().filter_map(|operand| operand.data).map(Const::len);
+    let lens: Vec<u64> = lens.map(|len| len as u64).collect();
+    let results: u64 = types.iter().filter_map(TensorType::known_len).map(|len| len as u64).sum();
+    // Each result of a product or a window looks at a part of an input.
+    let each = match site.node.op.name() {
+        "conv2d" | "depthwise_conv2d" | "conv_transpose2d" | "dense" => {
+            let channels = operands.get(1)?.as_ref()?.data?.dims.first().copied().unwrap_or(1);
+            lens.get(1)? / (channels.max(1) as u64)
+        }
+        "matmul" => {
+            let dims = &operands.first()?.as_ref()?.data?.dims;
+            dims.iter().rev().take(2).max().map_or(1, |&dim| dim as u64)
+        }
+        "average_pool2d" | "max_pool2d" | "lrn" => lens.iter().copied().max().unwrap_or(1),
+        _ => 1,
+    };
+    let work = results.saturating_mul(each).saturating_add(lens.iter().sum());
+    Some(Allowance {
+        bytes: allowance.bytes.checked_sub(after.saturating_sub(freed))?,
+        work: allowance.work.checked_sub(work)?,
     })
 }
 
@@ -82,7 +152,8 @@ pub fn share_common(model: Model) -> Result<(Model, bool), ShapeError> {
         let results = site.node.outputs.iter().map(|&output| site.old.ty(output).quant.clone());
         let quants: Vec<Option<Quant>> = constants.chain(results).collect();
         let twins = seen.entry((site.node.op.name(), inputs)).or_default();
-        let twin = twins.iter().find(|twin| twin.op == site.node.op && twin.quants == quants);
+        let recent = twins.iter().rev().take(MAX_TWINS);
+        let twin = { recent }.find(|twin| twin.op == site.node.op && twin.quants == quants);
         if let Some(twin) = twin {
             return Ok(Verdict::Replace(twin.outputs.clone()));
         }
@@ -109,6 +180,10 @@ enum InputKey {
     Constant(ConstId),
     Content(DType, Vec<usize>, Arc<[u8]>),
 }
+
+/// A node is compared with this many of those that do something to the same inputs, so that many
+/// different ones (the parts of a split, say) take linear time.
+const MAX_TWINS: usize = 64;
 
 /// Constants up to this many bytes are compared by content.
 const MAX_COMPARED: usize = 64;

@@ -330,9 +330,13 @@ fn product(
     if b.const_of(w).is_none() || !one_zero || !fits || y_scale == 0.0 {
         return Ok(None);
     }
-    let scale =
-        |channel: usize| x_scale * quant.scales[if quant.axis.is_some() { channel } else { 0 }];
-    let scales: Vec<f32> = (0..channels).map(scale).collect();
+    let scale = |channel: usize| {
+        let at = if quant.axis.is_some() { channel } else { 0 };
+        quant.scales.get(at).map(|scale| x_scale * scale)
+    };
+    let Some(scales) = (0..channels).map(scale).collect::<Option<Vec<f32>>>() else {
+        return Ok(None);
+    };
     let bias = match inputs.get(2).copied().flatten() {
         None => None,
         Some(bias) => match integer_bias(b, bias, &scales) {
@@ -345,7 +349,7 @@ fn product(
 }
 
 /// A constant bias in steps of `scales`, one for each channel: the stored integers where they have
-/// these scales, else the nearest.
+/// these scales, else the nearest. `None` where that does not fit 32 bits.
 fn integer_bias(b: &Builder<'_>, bias: ValueId, scales: &[f32]) -> Option<Vec<i32>> {
     let (stored, quant) = match dequantized(b, bias) {
         Some(stored) => (stored, b.ty(stored).quant.clone()?),
@@ -360,9 +364,15 @@ fn integer_bias(b: &Builder<'_>, bias: ValueId, scales: &[f32]) -> Option<Vec<i3
         let (own, zero) = (*quant.scales.get(at)?, *quant.zero_points.get(at)?);
         let steps = value - f64::from(zero);
         if own == scales[channel] {
-            return Some(steps as i32);
+            return whole(steps);
         }
-        Some((f64::from(own) * steps / f64::from(scales[channel])).round_ties_even() as i32)
+        whole((f64::from(own) * steps / f64::from(scales[channel])).round_ties_even())
     });
     each.collect()
+}
+
+/// A whole number, if it fits 32 bits.
+fn whole(value: f64) -> Option<i32> {
+    let fits = (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&value);
+    fits.then_some(value as i32)
 }

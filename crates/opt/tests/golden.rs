@@ -56,8 +56,9 @@ fn after(pass: &str, case: &Case<'_>, place: &str) -> String {
 /// Applies a pass until it comes to rest.
 fn run(pass: &str, mut model: Model) -> Result<(Model, bool), embarca_ir::ShapeError> {
     let (_, pass) = passes().find(|(name, _)| *name == pass).expect("a listed pass");
+    let mut allowance = embarca_opt::Allowance::of(&model);
     for round in 0.. {
-        let (next, changed) = pass(model)?;
+        let (next, changed) = pass(model, &mut allowance)?;
         model = next;
         if !changed {
             return Ok((model, 0 < round));

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use embarca_compile::BuildOptions;
-use embarca_cpu::{LoadOptions, Plan};
+use embarca_cpu::{LoadOptions, Plan, Session};
 use embarca_data::{Array, DataLimits, npz};
 use embarca_num::DType;
 use serde_json::Value;
@@ -121,8 +121,7 @@ fn run(entry: &Entry, threads: usize) -> Result<Outcome, String> {
     let mut plan_bytes = build(model)?;
     let load = LoadOptions { threads, ..LoadOptions::default() };
     let mut plan = Plan::from_bytes(&plan_bytes, load).map_err(|e| e.to_string())?;
-    let mut shapes_in_use: Option<Vec<Vec<usize>>> = None;
-    let mut session = plan.session().map_err(|e| e.to_string())?;
+    let mut open: Option<(Vec<Vec<usize>>, Session)> = None;
     let (mut cases, mut worst) = (0, 0.0f64);
     while let Some(first) = find(&format!("c{cases}_in0")) {
         let mut inputs = vec![first];
@@ -130,11 +129,15 @@ fn run(entry: &Entry, threads: usize) -> Result<Outcome, String> {
             inputs.push(next);
         }
         let shapes: Vec<Vec<usize>> = inputs.iter().map(|input| input.dims.clone()).collect();
-        if shapes_in_use.as_ref() != Some(&shapes) {
+        // Only at the sizes that are fed: a model need not run at those it is planned for.
+        let in_use = open.take().filter(|(own, _)| *own == shapes);
+        let mut session = if let Some((_, session)) = in_use {
+            session
+        } else {
             let small: Vec<Vec<u32>> =
                 shapes.iter().map(|dims| dims.iter().map(|&dim| dim as u32).collect()).collect();
             let small: Vec<&[u32]> = small.iter().map(Vec::as_slice).collect();
-            session = match plan.session_for(&small) {
+            match plan.session_for(&small) {
                 Ok(session) => session,
                 Err(_) => {
                     // The file fixes another size: build it again for the one that is fed.
@@ -149,9 +152,8 @@ fn run(entry: &Entry, threads: usize) -> Result<Outcome, String> {
                     plan = Plan::from_bytes(&plan_bytes, load).map_err(|e| e.to_string())?;
                     plan.session_for(&small).map_err(|e| e.to_string())?
                 }
-            };
-            shapes_in_use = Some(shapes);
-        }
+            }
+        };
         for (index, input) in inputs.iter().enumerate() {
             let wanted = session.input_type(index).map(|ty| ty.dtype);
             if wanted != Some(input.dtype) {
@@ -190,6 +192,7 @@ fn run(entry: &Entry, threads: usize) -> Result<Outcome, String> {
             }
             index += 1;
         }
+        open = Some((shapes, session));
         cases += 1;
     }
     if cases == 0 {

@@ -37,7 +37,7 @@ fn fit(full: i64, output: i64, more_before: bool) -> Result<(i32, i32, i32), Sha
     };
     let total = full.saturating_sub(output);
     if total < 0 {
-        return Ok((0, 0, narrow(-total)?));
+        return Ok((0, 0, narrow(total.saturating_neg())?));
     }
     let less = total / 2;
     let (before, after) = if more_before { (total - less, less) } else { (less, total - less) };
@@ -198,6 +198,10 @@ impl OpDef for ConvTranspose2d {
         }
         if self.groups == 0 || o % self.groups != 0 || self.strides.contains(&0) {
             return Err(ShapeError::new("groups and strides begin at 1 and divide the outputs"));
+        }
+        let steps = self.strides.iter().chain(&self.dilations).chain([&height, &width]);
+        if steps.copied().any(|step| (1 << 30) < step) {
+            return Err(ShapeError::new("a window is larger than 2^30"));
         }
         spatial::check_bias(inputs, o)?;
         let along = |i: usize, size: usize| {

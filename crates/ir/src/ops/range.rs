@@ -62,6 +62,9 @@ impl OpDef for Range {
     }
 }
 
+/// More real numbers than this are no range.
+const MOST: f64 = 2_147_483_647.0;
+
 /// The whole number that a value is known to hold, as an integer or as an f32 made from one.
 fn whole(b: &Builder<'_>, value: ValueId) -> Option<Dim> {
     let operand = b.operand(value);
@@ -101,8 +104,15 @@ fn whole_len(start: &Dim, limit: &Dim, delta: &Dim) -> Result<Dim, ImportError> 
 fn real_len(b: &Builder<'_>, inputs: &[ValueId; 3]) -> Result<Dim, ImportError> {
     let mut numbers = [0.0; 3];
     for (number, &input) in numbers.iter_mut().zip(inputs) {
-        *number = *b.floats(input, "the range")?.first().unwrap_or(&0.0);
+        let given = b.floats(input, "the range")?;
+        let missing = || ImportError::malformed("a bound of the range holds no number");
+        *number = *given.first().ok_or_else(missing)?;
     }
     let [start, limit, delta] = numbers.map(f64::from);
-    Ok(Dim::Known(((limit - start) / delta).ceil().clamp(0.0, 1e9) as i64))
+    let len = ((limit - start) / delta).ceil();
+    if len.is_nan() || MOST < len {
+        let message = format!("{start} to {limit} in steps of {delta} is not a range");
+        return Err(ImportError::malformed(message));
+    }
+    Ok(Dim::Known(len.max(0.0) as i64))
 }

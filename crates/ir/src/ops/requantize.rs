@@ -167,6 +167,14 @@ fn import_onnx(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>,
     if zero_points.len() != scales.len() {
         return Err(ImportError::malformed("there are not as many zero points as scales"));
     }
+    if let Some(scale) = scales.iter().find(|scale| !(0.0..f32::INFINITY).contains(*scale)) {
+        return Err(ImportError::malformed(format!("{scale} is no scale")));
+    }
+    let channels = axis.map_or(Dim::Known(1), |axis| b.ty(x).dims[axis].clone());
+    if !channels.may_equal(&Dim::Known(scales.len() as i64)) {
+        let message = format!("there are {} scales for {channels} indices", scales.len());
+        return Err(ImportError::malformed(message));
+    }
     let quant = Some(Quant { scales, zero_points, axis });
     let rule = "onnx".to_owned();
     if downward {

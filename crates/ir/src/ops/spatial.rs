@@ -262,11 +262,13 @@ pub fn caffe_pair(
 /// # Errors
 /// For another rank.
 pub fn enter(b: &mut Builder<'_>, x: ValueId) -> Result<(ValueId, usize), ImportError> {
-    let axes = b.rank(x).wrapping_sub(2);
-    if axes != 1 && axes != 2 {
-        let message = format!("{axes} spatial axes are not supported; one or two are");
-        return Err(ImportError::unsupported(message));
-    }
+    let axes = match b.rank(x) {
+        rank @ (3 | 4) => rank - 2,
+        rank => {
+            let message = format!("{rank} axes are not supported here; three or four are");
+            return Err(ImportError::unsupported(message));
+        }
+    };
     let x = b.channels_last(x)?;
     if axes == 2 {
         return Ok((x, axes));
