@@ -189,7 +189,7 @@ impl Scheduler<'_> {
 
     fn node(&mut self, index: usize, node: &Node, skip: &mut [bool]) -> Result<(), CompileError> {
         let viewed = match &node.op {
-            Op::Reshape(_) => return self.view(node),
+            Op::Reshape(_) if self.keeps_size(node) => return self.view(node),
             Op::Concat(concat) => self.join(node, concat.axis)?,
             Op::Slice(slice) => self.part(node, slice)?,
             _ => false,
@@ -282,6 +282,16 @@ impl Scheduler<'_> {
         match &self.out.tensors[index].place {
             Place::Alias(root, offset) => (*root, offset.clone()),
             _ => (index, Dim::Known(0)),
+        }
+    }
+
+    /// Whether the result has as many elements as the input at all sizes. Where that is not seen the
+    /// data is copied by a kernel, which compares the two when a session is prepared.
+    fn keeps_size(&self, node: &Node) -> bool {
+        let elements = |value: ValueId| product(&self.graph.ty(value).dims);
+        match (node.inputs.first(), node.outputs.as_slice()) {
+            (Some(Some(input)), [output]) => elements(*input) == elements(*output),
+            _ => false,
         }
     }
 

@@ -160,7 +160,13 @@ impl Window {
         let mut window =
             Self { strides: pair("strides")?, dilations: pair("dilations")?, pads: [0; 4] };
         let pads = node.opt_ints("pads")?;
-        match node.text("auto_pad", "NOTSET")? {
+        let auto_pad = node.text("auto_pad", "NOTSET")?;
+        let given = pads.iter().flatten().any(|&pad| pad != 0);
+        if auto_pad != "NOTSET" && given {
+            let message = format!("is given beside auto_pad={auto_pad}");
+            return Err(ImportError::malformed(message).attribute("pads"));
+        }
+        match auto_pad {
             "NOTSET" => {
                 let pads = pads.unwrap_or_else(|| vec![0; 2 * axes]);
                 if pads.len() != 2 * axes {
