@@ -20,8 +20,18 @@ pub struct OpenOptions {
     pub weights: Option<PathBuf>,
     /// Dimensions for inputs, by name; they replace what the file says.
     pub shapes: Vec<(String, Vec<u64>)>,
+    /// Inputs that become constants, by name: the model is made for these values. Some models take
+    /// as an input what decides over shapes (axes, say), which is needed when a plan is built;
+    /// [`embarca_ir::build::Obstacles::fixable`] names them.
+    pub fixed: Vec<(String, embarca_ir::Const)>,
     /// What a file may ask for.
     pub limits: ImportLimits,
+}
+
+impl OpenOptions {
+    fn for_build(&self) -> BuildOptions {
+        BuildOptions { shapes: self.shapes.clone(), fixed: self.fixed.clone() }
+    }
 }
 
 /// A model as its file states it: axes, names and types are the author's.
@@ -61,14 +71,15 @@ impl Model {
 
     fn from_files(files: &Files, options: &OpenOptions) -> Result<Self> {
         if let Some(graph) = files.portable()? {
-            if !options.shapes.is_empty() {
-                let reason = "a portable graph has its shapes; give them when it is made";
+            if !options.shapes.is_empty() || !options.fixed.is_empty() {
+                let reason =
+                    "a portable graph has its shapes and values; give them when it is made";
                 return Err(ErrorKind::Options(reason.into()).into());
             }
             return Ok(Self::new(graph, files, options));
         }
         let foreign = files.parse(&options.limits)?;
-        let shapes = BuildOptions { shapes: options.shapes.clone() };
+        let shapes = options.for_build();
         Ok(Self::new(build(&foreign, &shapes)?, files, options))
     }
 
@@ -76,6 +87,10 @@ impl Model {
         let mut source = BTreeMap::from([("source-sha256".to_owned(), files.hash())]);
         if !options.shapes.is_empty() {
             source.insert("shapes".to_owned(), format!("{:?}", options.shapes));
+        }
+        if !options.fixed.is_empty() {
+            let names: Vec<&str> = options.fixed.iter().map(|(name, _)| name.as_str()).collect();
+            source.insert("fixed".to_owned(), names.join(" "));
         }
         Self { graph, file_bytes: files.len(), source }
     }
@@ -183,7 +198,7 @@ pub fn survey(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Survey> {
         });
     }
     let foreign = files.parse(&options.limits)?;
-    let shapes = BuildOptions { shapes: options.shapes.clone() };
+    let shapes = options.for_build();
     let model = build(&foreign, &shapes).map(|graph| Model::new(graph, &files, options));
     Ok(Survey {
         format: foreign.format.name(),

@@ -16,7 +16,8 @@ use crate::foreign::{ForeignDim, ForeignGraph, ForeignModel, ForeignNode};
 use crate::foreign::{ForeignQuant, ForeignTensor, Format};
 use crate::foreign_node::NodeView;
 use crate::ids::{GraphId, SymbolId, ValueId};
-use crate::model::{Meta, Model, State, Symbol};
+use crate::infer::fits;
+use crate::model::{Def, Meta, Model, State, Symbol};
 use crate::ops::{self, IMPORTERS, Importer};
 use crate::sizes;
 use crate::types::{Const, Quant, TensorType};
@@ -29,6 +30,8 @@ const MAX_OBSTACLES: usize = 1000;
 pub struct BuildOptions {
     /// Dimensions for inputs, by name; they replace what the file says.
     pub shapes: Vec<(String, Vec<u64>)>,
+    /// Inputs that are constants from now on, by name: the graph is made for these values.
+    pub fixed: Vec<(String, Const)>,
 }
 
 /// A node or an input that keeps a model from running.
@@ -40,6 +43,9 @@ pub struct Obstacle {
     pub op: String,
     /// Why.
     pub error: ImportError,
+    /// Inputs of the model that would remove it if their content were fixed
+    /// ([`BuildOptions::fixed`]); empty where that does not help.
+    pub fixable: Vec<String>,
 }
 
 impl fmt::Display for Obstacle {
@@ -58,6 +64,17 @@ pub struct Obstacles {
 }
 
 impl Obstacles {
+    /// Inputs whose content the graph cannot be made without, each once.
+    pub fn fixable(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for name in self.list.iter().flat_map(|obstacle| &obstacle.fixable) {
+            if !names.contains(&name.as_str()) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
     fn push(&mut self, obstacle: Obstacle) {
         if self.list.len() < MAX_OBSTACLES {
             self.list.push(obstacle);
@@ -112,7 +129,8 @@ pub fn build(foreign: &ForeignModel<'_>, options: &BuildOptions) -> Result<Model
         importer.run();
     } else {
         let error = ImportError::malformed("the file holds no graph");
-        obstacles.push(Obstacle { place: "model".into(), op: String::new(), error });
+        let place = "model".to_owned();
+        obstacles.push(Obstacle { place, op: String::new(), error, fixable: Vec::new() });
     }
     if !obstacles.list.is_empty() {
         return Err(obstacles);
@@ -175,7 +193,31 @@ impl GraphImporter<'_, '_> {
 
     fn refuse(&mut self, place: String, op: &str, mut error: ImportError) {
         error.message = self.b.model.with_names(&error.message);
-        self.obstacles.push(Obstacle { place, op: op.to_owned(), error });
+        let fixable = error.needs.map(|value| self.inputs_behind(value)).unwrap_or_default();
+        self.obstacles.push(Obstacle { place, op: op.to_owned(), error, fixable });
+    }
+
+    /// Names of the model's inputs that `value` is computed from.
+    fn inputs_behind(&self, value: ValueId) -> Vec<String> {
+        let graph = self.b.graph();
+        let mut seen = vec![false; graph.values.len()];
+        let mut open = vec![value];
+        let mut names = Vec::new();
+        while let Some(value) = open.pop() {
+            match seen.get_mut(value.index()) {
+                Some(seen) if !*seen => *seen = true,
+                _ => continue,
+            }
+            match graph.value(value).def {
+                Def::Input(_) => names.push(graph.value(value).name.clone()),
+                Def::Node(node, _) => {
+                    open.extend(graph.nodes[node.index()].inputs.iter().flatten());
+                }
+                Def::Const(_) | Def::State(_) => {}
+            }
+        }
+        names.sort_unstable();
+        names
     }
 
     fn input(&mut self, index: usize) {
@@ -188,7 +230,16 @@ impl GraphImporter<'_, '_> {
                 return self.refuse(place, "", error);
             }
         };
-        let value = self.b.input(&tensor.name, ty.clone());
+        let fixed = self.options.fixed.iter().find(|(name, _)| *name == tensor.name);
+        let value = match fixed {
+            Some((_, data)) if !fits(&ty, &data.ty()) => {
+                let message = format!("is {ty}, but is fixed to a value of {}", data.ty());
+                self.values[index] = Slot::Missing;
+                return self.refuse(place, "", ImportError::malformed(message));
+            }
+            Some((_, data)) => self.b.named_constant(&tensor.name, data.clone(), ty.quant.clone()),
+            None => self.b.input(&tensor.name, ty.clone()),
+        };
         let value = match self.rewritten(&ty) {
             Some(signed) => self.convert(value, &signed),
             None => Ok(value),

@@ -94,8 +94,7 @@ impl<'m> Builder<'m> {
     /// When they depend on what the graph is fed; `what` names the value in the message.
     pub fn ints(&self, value: ValueId, what: &str) -> Result<Vec<i64>, ImportError> {
         self.operand(value).ints().ok_or_else(|| {
-            ImportError::unsupported(format!("{what} is computed from the input's content"))
-                .hint("export the model with this value as a constant")
+            ImportError::unknown(value, format!("{what} is computed from the input's content"))
         })
     }
 
@@ -115,10 +114,10 @@ impl<'m> Builder<'m> {
     /// # Errors
     /// When it is not a constant of real numbers; `what` names the value in the message.
     pub fn floats(&self, value: ValueId, what: &str) -> Result<Vec<f32>, ImportError> {
-        let data = self.const_of(value).and_then(Const::to_f64).ok_or_else(|| {
-            ImportError::unsupported(format!("{what} is not a constant"))
-                .hint("export the model with this value as a constant")
-        })?;
+        let data = self
+            .const_of(value)
+            .and_then(Const::to_f64)
+            .ok_or_else(|| ImportError::unknown(value, format!("{what} is not a constant")))?;
         Ok(data.into_iter().map(|value| value as f32).collect())
     }
 

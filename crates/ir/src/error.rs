@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::ids::ValueId;
+
 /// Whose turn it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blame {
@@ -24,17 +26,29 @@ pub struct ImportError {
     pub message: String,
     /// What to do next, if there is something.
     pub hint: Option<String>,
+    /// The value whose content is needed while the graph is made, if that is what is missing.
+    pub needs: Option<ValueId>,
 }
 
 impl ImportError {
     /// The file contradicts its format.
     pub fn malformed(message: impl Into<String>) -> Self {
-        Self { blame: Blame::Malformed, attribute: None, message: message.into(), hint: None }
+        Self::new(Blame::Malformed, message.into())
     }
 
     /// The file is legal, but this is not done yet.
     pub fn unsupported(message: impl Into<String>) -> Self {
-        Self { blame: Blame::Unsupported, attribute: None, message: message.into(), hint: None }
+        Self::new(Blame::Unsupported, message.into())
+    }
+
+    /// The content of `value` would have to be known, but depends on what the graph is fed.
+    pub fn unknown(value: ValueId, message: impl Into<String>) -> Self {
+        let hint = "export the model with this value as a constant";
+        Self { needs: Some(value), ..Self::unsupported(message).hint(hint) }
+    }
+
+    fn new(blame: Blame, message: String) -> Self {
+        Self { blame, attribute: None, message, hint: None, needs: None }
     }
 
     /// Names the attribute at fault.

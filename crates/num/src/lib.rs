@@ -10,5 +10,6 @@ pub mod fixed;
 pub mod float;
 pub mod generate;
 pub mod half;
+pub mod small;
 
 pub use dtype::DType;

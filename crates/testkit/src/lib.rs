@@ -1,6 +1,7 @@
 //! Case generators and golden drivers. Only for tests.
 
 pub mod cases;
+pub mod conformance;
 pub mod differential;
 pub mod random;
 pub mod zoo;

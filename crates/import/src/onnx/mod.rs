@@ -11,6 +11,7 @@ mod labels;
 mod tensor;
 #[cfg(test)]
 mod tests;
+mod value;
 
 use std::collections::HashMap;
 
@@ -20,6 +21,7 @@ use self::attribute::Attribute;
 use self::external::Files;
 pub use self::external::{ExternalData, Folder, NoExternal};
 use self::graph::Reader;
+pub use self::value::{FileKind, FileValue, read_value};
 use crate::error::{ReadError, shown};
 use crate::limits::{Budget, ImportLimits};
 use crate::wire::protobuf::{Message, Value};
