@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use embarca_num::DType;
+use embarca_num::{DType, half};
 
 use crate::dim::Dim;
 
@@ -168,8 +168,7 @@ impl Const {
         (self.dtype == DType::F32).then(|| chunks.map(|bytes| f32::from_le_bytes(*bytes)).collect())
     }
 
-    /// The elements as f64, from any real type up to 64 bits except the 8-bit floats and packed
-    /// integers; `None` for the others.
+    /// The elements as f64, from any integer or real type of 16 to 64 bits; `None` for the others.
     pub fn to_f64(&self) -> Option<Vec<f64>> {
         if let Some(values) = self.as_f32() {
             return Some(values.into_iter().map(f64::from).collect());
@@ -177,6 +176,12 @@ impl Const {
         if self.dtype == DType::F64 {
             let chunks = self.data.as_chunks::<8>().0.iter();
             return Some(chunks.map(|bytes| f64::from_le_bytes(*bytes)).collect());
+        }
+        let two = || self.data.as_chunks::<2>().0.iter().map(|b| u16::from_le_bytes(*b));
+        match self.dtype {
+            DType::F16 => return Some(two().map(|b| half::f16_to_f32(b).into()).collect()),
+            DType::Bf16 => return Some(two().map(|b| half::bf16_to_f32(b).into()).collect()),
+            _ => {}
         }
         Some(self.to_i64()?.into_iter().map(|value| value as f64).collect())
     }

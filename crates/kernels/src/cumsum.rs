@@ -12,9 +12,11 @@ pub const F32: Kernel = Kernel::new("cumsum_f32", |s| check(s, DType::F32), call
 pub const I32: Kernel = Kernel::new("cumsum_i32", |s| check(s, DType::I32), call_i32);
 /// i64, wrapping; record [`Params`].
 pub const I64: Kernel = Kernel::new("cumsum_i64", |s| check(s, DType::I64), call_i64);
+/// f64; record [`Params`].
+pub const F64: Kernel = Kernel::new("cumsum_f64", |s| check(s, DType::F64), call_f64);
 
 /// In the order of their opcodes.
-pub const KERNELS: &[Kernel] = &[F32, I32, I64];
+pub const KERNELS: &[Kernel] = &[F32, I32, I64, F64];
 
 /// The record.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -50,6 +52,10 @@ fn check(sig: &Signature, dtype: DType) -> Result<Needs, Fault> {
 
 fn call_f32(call: &mut Call) -> Result<(), Fault> {
     sums(call, 0.0f32, |a, b| a + b)
+}
+
+fn call_f64(call: &mut Call) -> Result<(), Fault> {
+    sums(call, 0.0f64, |a, b| a + b)
 }
 
 fn call_i32(call: &mut Call) -> Result<(), Fault> {

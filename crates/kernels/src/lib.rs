@@ -80,6 +80,7 @@ kernels! {
     71 => reverse_sequence,
     85 => recurrent,
     86 => lstm_int,
+    105 => cast_small,
     125 => ssd_detections,
 }
 

@@ -18,10 +18,12 @@ pub const F32: Kernel = Kernel::new("matmul_f32", check_f32, call_f32);
 pub const I8: Kernel = Kernel::new("matmul_i8", check_i8, call_i8);
 
 /// i32 without quantization; sums wrap. The record is a [`ParamsI32`].
-pub const I32: Kernel = Kernel::new("matmul_i32", check_i32, call_i32);
+pub const I32: Kernel = Kernel::new("matmul_i32", |s| check_plain(s, DType::I32), call_i32);
+/// f64; the record is a [`ParamsI32`].
+pub const F64: Kernel = Kernel::new("matmul_f64", |s| check_plain(s, DType::F64), call_f64);
 
 /// In the order of their opcodes.
-pub const KERNELS: &[Kernel] = &[F32, I8, I32];
+pub const KERNELS: &[Kernel] = &[F32, I8, I32, F64];
 
 /// The f32 record.
 #[derive(Clone, Copy, Debug, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -145,9 +147,9 @@ fn check_i8(sig: &Signature) -> Result<Needs, Fault> {
     Ok(Needs::split(shape.units()))
 }
 
-fn check_i32(sig: &Signature) -> Result<Needs, Fault> {
+fn check_plain(sig: &Signature, dtype: DType) -> Result<Needs, Fault> {
     let params: ParamsI32 = sig.params()?;
-    check_types(sig, [DType::I32; 3], 2)?;
+    check_types(sig, [dtype; 3], 2)?;
     let shape = Shape::new(params.transposed, sig.input(0)?, sig.input(1)?, sig.output(0)?)?;
     Ok(Needs::split(shape.units()))
 }
@@ -175,7 +177,18 @@ fn call_i32(call: &mut Call) -> Result<(), Fault> {
     let (a, b, units) = (call.input(0)?, call.input(1)?, call.units.clone());
     let y = call.output(0)?;
     let shape = Shape::new(params.transposed, a.ty, b.ty, y.ty)?;
-    run_i32(&shape, units, a.elements(), b.elements(), y.elements());
+    let step = |sum: i32, a: i32, b| sum.wrapping_add(a.wrapping_mul(b));
+    run_plain(&shape, units, (a.elements(), b.elements()), y.elements(), 0, step);
+    Ok(())
+}
+
+fn call_f64(call: &mut Call) -> Result<(), Fault> {
+    let params: ParamsI32 = call.params()?;
+    let (a, b, units) = (call.input(0)?, call.input(1)?, call.units.clone());
+    let y = call.output(0)?;
+    let shape = Shape::new(params.transposed, a.ty, b.ty, y.ty)?;
+    let step = |sum: f64, a: f64, b| sum + a * b;
+    run_plain(&shape, units, (a.elements(), b.elements()), y.elements(), 0.0, step);
     Ok(())
 }
 
@@ -213,17 +226,24 @@ pub fn run_f32(
     }
 }
 
-/// Rows `units` of the output.
-pub fn run_i32(shape: &Shape, units: Range<usize>, a: &[i32], b: &[i32], y: &mut [i32]) {
+/// Rows `units` of the output: each element begins with `zero` and takes up products by `step`.
+fn run_plain<T: Copy>(
+    shape: &Shape,
+    units: Range<usize>,
+    (a, b): (&[T], &[T]),
+    y: &mut [T],
+    zero: T,
+    step: impl Fn(T, T, T) -> T,
+) {
     let (k_step, [b_k, b_n]) = (shape.a_steps[1], shape.b_steps);
     for (unit, y) in units.zip(y.chunks_exact_mut(shape.columns.max(1))) {
         let (a_at, b_at) = shape.starts(unit);
-        y.fill(0);
+        y.fill(zero);
         for k in 0..shape.depth {
             let a = a[a_at + k * k_step];
             let b = b[b_at + k * b_k..].iter().step_by(b_n);
             for (y, &b) in y.iter_mut().zip(b) {
-                *y = y.wrapping_add(a.wrapping_mul(b));
+                *y = step(*y, a, b);
             }
         }
     }

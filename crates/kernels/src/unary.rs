@@ -1,6 +1,7 @@
 //! Element-wise functions of one tensor.
 
-use embarca_num::{DType, float};
+use embarca_num::float::{self, double};
+use embarca_num::DType;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::binary::Lane;
@@ -27,9 +28,12 @@ pub const I16: Kernel = Kernel::new("unary_i16", check_int::<i16>, call_int::<i1
 pub const U16: Kernel = Kernel::new("unary_u16", check_int::<u16>, call_int::<u16>);
 /// u32 to u32; record [`ParamsInt`].
 pub const U32: Kernel = Kernel::new("unary_u32", check_int::<u32>, call_int::<u32>);
+/// f64 to f64, for few functions; record [`ParamsInt`].
+pub const F64: Kernel = Kernel::new("unary_f64", check_f64, call_f64);
 
 /// In the order of their opcodes.
-pub const KERNELS: &[Kernel] = &[F32, I32, I64, NOT, TEST, I8, U8, I16, U16, U32];
+pub const KERNELS: &[Kernel] =
+    &[F32, I32, I64, NOT, TEST, I8, U8, I16, U16, U32, F64];
 
 /// The functions. `a`, `b` and `c` are the record's parameters. The numbers are stored in plans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,6 +225,11 @@ fn check_not(sig: &Signature) -> Result<Needs, Fault> {
     check_same(sig, DType::Bool)
 }
 
+fn check_f64(sig: &Signature) -> Result<Needs, Fault> {
+    function_f64(sig.params::<ParamsInt>()?.kind)?;
+    check_same(sig, DType::F64)
+}
+
 fn check_test(sig: &Signature) -> Result<Needs, Fault> {
     sig.params::<ParamsTest>()?;
     let (x, y) = (sig.input(0)?, sig.output(0)?);
@@ -245,6 +254,11 @@ fn call_int<T: Lane>(call: &mut Call) -> Result<(), Fault> {
     map(call, |x: T| T::narrow(f(x.wide())))
 }
 
+fn call_f64(call: &mut Call) -> Result<(), Fault> {
+    let f = function_f64(call.params::<ParamsInt>()?.kind)?;
+    map(call, f)
+}
+
 fn call_not(call: &mut Call) -> Result<(), Fault> {
     map(call, |x: u8| u8::from(x == 0))
 }
@@ -256,6 +270,26 @@ fn call_test(call: &mut Call) -> Result<(), Fault> {
         let infinite = is(TEST_POSITIVE_INFINITY, x == f32::INFINITY)
             || is(TEST_NEGATIVE_INFINITY, x == f32::NEG_INFINITY);
         u8::from(is(TEST_NAN, x.is_nan()) || infinite)
+    })
+}
+
+/// The functions that exist in f64.
+fn function_f64(kind: u32) -> Result<fn(f64) -> f64, Fault> {
+    Ok(match Kind::from_code(kind)? {
+        Kind::Abs => f64::abs,
+        Kind::Neg => |x| -x,
+        Kind::Exp => double::exp,
+        Kind::Log => double::ln,
+        Kind::Sqrt => double::sqrt,
+        Kind::Rsqrt => |x| 1.0 / double::sqrt(x),
+        Kind::Reciprocal => |x| 1.0 / x,
+        Kind::Floor => double::floor,
+        Kind::Ceil => |x| -double::floor(-x),
+        Kind::Trunc => double::trunc,
+        Kind::Sign => |x| if x == 0.0 || x.is_nan() { x } else { 1f64.copysign(x) },
+        Kind::Sigmoid => |x| 1.0 / (1.0 + double::exp(-x)),
+        Kind::Square => |x| x * x,
+        _ => return Err(Fault::Record),
     })
 }
 

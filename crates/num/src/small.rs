@@ -93,7 +93,7 @@ impl Format {
     }
 
     /// The nearest value, halves to even. Beyond the greatest: with `saturate` the greatest, else
-    /// infinity or, where there is none, NaN. A type without NaN has the greatest in its place.
+    /// infinity or, where there is none, NaN. A type without NaN has a negative zero in its place.
     pub fn from_f32(self, x: f32, saturate: bool) -> u8 {
         let bits = x.to_bits();
         let sign = if x.is_sign_negative() { self.sign } else { 0 };
@@ -101,7 +101,7 @@ impl Format {
             return match self.not_a_number {
                 Some(nan) if nan == self.sign => nan,
                 Some(nan) => nan | sign,
-                None => self.greatest,
+                None => self.sign,
             };
         }
         let rounded = self.round(bits & 0x7fff_ffff);

@@ -216,6 +216,11 @@ pub fn decompose(mut model: Model) -> Result<Model, LegalizeError> {
             if !quantized && let Some(result) = site.node.op.decompose(b, site.inputs) {
                 return Ok(Verdict::Replace(result?));
             }
+            if !quantized && matches!(error, LowerError::NoKernel(_)) {
+                if let Some(results) = widened(b, site)? {
+                    return Ok(Verdict::Replace(results));
+                }
+            }
             gaps.push(Gap { node: site.node.name.clone(), op: site.node.op.name(), error });
             Ok(Verdict::Keep)
         })
@@ -234,6 +239,47 @@ pub fn decompose(mut model: Model) -> Result<Model, LegalizeError> {
 fn defect(what: String) -> LegalizeError {
     let error = LowerError::Bug(what);
     LegalizeError { gaps: vec![Gap { node: String::new(), op: "decompose", error }] }
+}
+
+/// The type in which an operator computes numbers of a type for which it has no kernel, so that the
+/// result is the same once rounded: floats of 16 bits accumulate in f32; integers that are only put
+/// in order fit f32, and wrapping sums are cut from i64.
+fn wider(op: &Op, dtype: DType) -> Option<DType> {
+    use DType::*;
+    match (dtype, op) {
+        (F16 | Bf16, _) => Some(F32),
+        (I8 | U8 | I16 | U16, Op::MaxPool2d(_) | Op::TopK(_)) => Some(F32),
+        (I8 | U8 | I16 | U16 | U32, Op::Reduce(_) | Op::Cumsum(_)) => Some(I64),
+        _ => None,
+    }
+}
+
+/// The node's results by way of a wider type; `None` where none is known to help.
+fn widened(b: &mut Builder<'_>, site: &Site<'_>) -> Result<Option<Vec<ValueId>>, ShapeError> {
+    let op = &site.node.op;
+    let mut changed = false;
+    let mut inputs = Vec::with_capacity(site.inputs.len());
+    for input in site.inputs {
+        inputs.push(match input.map(|id| (id, wider(op, b.ty(id).dtype))) {
+            Some((id, Some(to))) => {
+                changed = true;
+                Some(b.op(embarca_ir::ops::Cast { to }, &[id])?)
+            }
+            Some((id, None)) => Some(id),
+            None => None,
+        });
+    }
+    if !changed {
+        return Ok(None);
+    }
+    let mut results = b.node(op.clone(), &inputs)?;
+    for (result, &output) in results.iter_mut().zip(&site.node.outputs) {
+        let to = site.old.ty(output).dtype;
+        if b.ty(*result).dtype != to {
+            *result = b.op(embarca_ir::ops::Cast { to }, &[*result])?;
+        }
+    }
+    Ok(Some(results))
 }
 
 /// Why a node cannot be lowered as it stands.

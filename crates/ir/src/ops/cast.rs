@@ -2,6 +2,7 @@
 
 use embarca_kernels::cast as kernel;
 
+use super::cast_small::{self, CastSmall};
 use super::prelude::*;
 
 crate::payload! {
@@ -24,8 +25,9 @@ impl OpDef for Cast {
 
     fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
         let x = node.input(0)?;
-        // Both matter for 8-bit floats only, which no cast here knows.
-        node.ignore(&["saturate", "round_mode"]);
+        // Both matter for floats of 8 bits and less only.
+        let saturate = node.flag("saturate", true)?;
+        let rounding = node.text("round_mode", "up")?.to_owned();
         let dtype = match node.format {
             Format::Onnx if node.op == "Cast" => {
                 let code = node.int("to", 0)?;
@@ -39,6 +41,9 @@ impl OpDef for Cast {
                 node.output_type(0).ok_or_else(missing)?.dtype
             }
         };
+        if cast_small::applies(b.ty(x).dtype, dtype) {
+            return one(b.op(CastSmall { to: dtype, saturate, rounding }, &[x])?);
+        }
         one(to(b, x, dtype)?)
     }
 

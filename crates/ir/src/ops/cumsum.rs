@@ -47,6 +47,7 @@ impl OpDef for Cumsum {
             DType::F32 => &kernel::F32,
             DType::I32 => &kernel::I32,
             DType::I64 => &kernel::I64,
+            DType::F64 => &kernel::F64,
             other => return Err(LowerError::no_kernel(format!("running sums of {other}"))),
         };
         let params = kernel::Params {

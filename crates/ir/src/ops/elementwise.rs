@@ -118,6 +118,8 @@ pub fn lower_plain(kind: binary::Kind, io: &Io<'_>) -> Result<Lowered, LowerErro
         DType::U16 => &binary::U16,
         DType::U32 => &binary::U32,
         DType::Bool => &binary::BOOL,
+        DType::F64 => &binary::F64,
+        DType::U64 => &binary::U64,
         other => return Err(LowerError::no_kernel(format!("arithmetic on {other}"))),
     };
     Ok(Lowered::plain(kernel, &params, 2))

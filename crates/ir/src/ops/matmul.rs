@@ -97,6 +97,9 @@ impl OpDef for Matmul {
             (DType::I32, DType::I32) if io.tail.clamp.is_none() => {
                 Ok(Lowered::plain(&kernel::I32, &kernel::ParamsI32 { transposed }, 2))
             }
+            (DType::F64, DType::F64) if io.tail.clamp.is_none() => {
+                Ok(Lowered::plain(&kernel::F64, &kernel::ParamsI32 { transposed }, 2))
+            }
             (a, b) => Err(LowerError::no_kernel(format!("product of {a} and {b} matrices"))),
         }
     }

@@ -3,6 +3,7 @@
 //! To add one, write its file and list it below: under `operators` when it is a node of the graph,
 //! under `compositions` when it only exists in foreign formats and is imported as other operators.
 
+mod draft;
 mod elementwise;
 mod moves;
 mod pooling;
@@ -150,6 +151,7 @@ registry! {
         binary::Binary,
         bitwise_not::BitwiseNot,
         cast::Cast,
+        cast_small::CastSmall,
         clip::Clip,
         compare::Compare,
         concat::Concat,
@@ -215,18 +217,26 @@ registry! {
         caffe_pooling,
         caffe_scale,
         caffe_threshold,
+        causal_conv,
         constant,
+        cum_prod,
+        data_sized,
         dynamic_quantize,
         einsum,
         fill,
         flatten,
+        fourier,
         gemm,
         group_norm,
         hardmax,
         identity,
         integer_product,
+        losses,
         mean,
+        optimizers,
         qlinear,
+        rms_norm,
+        rotary_embedding,
         shuffle_channel,
         strided_slice,
         triangle,

@@ -184,6 +184,7 @@ impl OpDef for Reduce {
         let float_only = matches!(kind, Kind::L2 | Kind::LogSum | Kind::LogSumExp);
         let kernel = match x.dtype {
             DType::F32 => &kernel::F32,
+            DType::F64 => &kernel::F64,
             DType::Bool if matches!(kind, Kind::Min | Kind::Max) => &kernel::BOOL,
             DType::I32 if !float_only => &kernel::I32,
             DType::I64 if !float_only => &kernel::I64,

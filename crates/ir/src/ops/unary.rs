@@ -250,6 +250,7 @@ impl OpDef for Unary {
                 let params = kernel::ParamsF32 { kind, a, b, c };
                 return Ok(Lowered::plain(&kernel::F32, &params, 1));
             }
+            DType::F64 if exists_in_f64(self.function.0) => &kernel::F64,
             DType::I32 if integer => &kernel::I32,
             DType::I64 if integer => &kernel::I64,
             DType::I8 if integer => &kernel::I8,
@@ -261,6 +262,12 @@ impl OpDef for Unary {
         };
         Ok(Lowered::plain(kernel, &kernel::ParamsInt { kind }, 1))
     }
+}
+
+fn exists_in_f64(kind: Kind) -> bool {
+    use Kind::*;
+    let basic = matches!(kind, Abs | Neg | Exp | Log | Sqrt | Rsqrt | Reciprocal | Sign | Square);
+    basic || matches!(kind, Floor | Ceil | Trunc | Sigmoid)
 }
 
 impl Unary {

@@ -3,6 +3,7 @@
 //! `*_f32` may clamp its result (a fused activation); integers wrap; the quantized forms follow
 //! TFLM's reference kernels.
 
+mod double;
 mod float;
 mod int;
 mod quant;
@@ -43,10 +44,14 @@ pub const U32: Kernel = Kernel::new("binary_u32", int::check::<u32>, int::call::
 pub const DIV_I8: Kernel = Kernel::new("div_i8", quant::check_div, quant::call_div);
 /// u16, u16 to u16; record [`Params`].
 pub const U16: Kernel = Kernel::new("binary_u16", int::check::<u16>, int::call::<u16>);
+/// f64, f64 to f64; record [`Params`].
+pub const F64: Kernel = Kernel::new("binary_f64", double::check, double::call);
+/// u64, u64 to u64; record [`Params`].
+pub const U64: Kernel = Kernel::new("binary_u64", double::check_u64, double::call_u64);
 
 /// In the order of their opcodes.
 pub const KERNELS: &[Kernel] =
-    &[F32, I32, I64, U8, I8, BOOL, SUM_I8, MUL_I8, I16, U32, DIV_I8, U16];
+    &[F32, I32, I64, U8, I8, BOOL, SUM_I8, MUL_I8, I16, U32, DIV_I8, U16, F64, U64];
 
 /// What is computed of `a` and `b`. The numbers are stored in plans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

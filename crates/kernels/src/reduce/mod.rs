@@ -2,6 +2,7 @@
 //!
 //! The output has the input's dimensions with the reduced ones 1 or left out.
 
+mod double;
 mod float;
 mod int;
 mod quant;
@@ -31,9 +32,11 @@ pub const U8: Kernel = Kernel::new("reduce_u8", int::check::<u8>, int::call::<u8
 pub const BOOL: Kernel = Kernel::new("reduce_bool", int::check_bool, int::call_bool);
 /// Quantized means and sums; record [`ParamsI8`].
 pub const MEAN_I8: Kernel = Kernel::new("mean_i8", quant::check, quant::call);
+/// f64 to f64; record [`Params`].
+pub const F64: Kernel = Kernel::new("reduce_f64", double::check, double::call);
 
 /// In the order of their opcodes.
-pub const KERNELS: &[Kernel] = &[F32, I32, I64, I8, U8, BOOL, MEAN_I8];
+pub const KERNELS: &[Kernel] = &[F32, I32, I64, I8, U8, BOOL, MEAN_I8, F64];
 
 /// What is computed of the elements that fall together. The numbers are stored in plans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,13 +54,13 @@ pub enum Kind {
     Prod = 4,
     /// The sum of the magnitudes.
     L1 = 5,
-    /// The square root of the sum of squares; f32 only.
+    /// The square root of the sum of squares; floats only.
     L2 = 6,
     /// The sum of squares.
     SumSquare = 7,
-    /// The logarithm of the sum; f32 only.
+    /// The logarithm of the sum; floats only.
     LogSum = 8,
-    /// The logarithm of the sum of exponentials, without overflow; f32 only.
+    /// The logarithm of the sum of exponentials, without overflow; floats only.
     LogSumExp = 9,
 }
 

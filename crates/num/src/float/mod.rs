@@ -4,6 +4,7 @@
 //! [`ln`], [`tanh`], [`sigmoid`], rounding) stays in f32 without branches, so that loops over it
 //! become vector code; the rest is computed in f64 and rounded once.
 
+pub mod double;
 mod rounding;
 mod wide;
 

@@ -44,6 +44,7 @@ cases! {
     binary,
     bitwise_not,
     cast,
+    cast_small,
     clip,
     compare,
     concat,

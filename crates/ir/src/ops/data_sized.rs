@@ -1,0 +1,110 @@
+//! Operators whose result is as large as the data say: NonZero, Compress, Unique. What decides over
+//! the size has to be known when the graph is made.
+
+use std::cmp::Ordering;
+
+use super::draft::Draft;
+use super::prelude::*;
+
+pub const SPELLINGS: &[Spelling] = &[
+    Spelling::onnx("Compress", 9),
+    Spelling::onnx("NonZero", 9),
+    Spelling::onnx("Unique", 11),
+];
+pub const U8_AS_I8: Option<&str> = None;
+
+pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
+    match node.op {
+        "Compress" => compress(node, b),
+        "NonZero" => non_zero(b, node.input(0)?),
+        _ => unique(node, b),
+    }
+}
+
+/// The numbers of a constant.
+fn known(b: &Builder<'_>, value: ValueId) -> Result<Vec<f64>, ImportError> {
+    b.const_of(value).and_then(Const::to_f64).ok_or_else(|| {
+        ImportError::unknown(value, "the size of the result depends on the input's content")
+    })
+}
+
+fn compress(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
+    let mut x = node.input(0)?;
+    let chosen = known(b, node.input(1)?)?;
+    let at = match node.opt_int("axis")? {
+        Some(at) => axis(at, b.rank(x))?,
+        None => {
+            let len = dim::product(&b.ty(x).dims);
+            x = b.reshape(x, vec![len])?;
+            0
+        }
+    };
+    let chosen: Vec<i64> = (0..).zip(chosen).filter(|(_, c)| *c != 0.0).map(|(i, _)| i).collect();
+    let len = b.ty(x).dims[at].known();
+    if let (Some(len), Some(&last)) = (len, chosen.last())
+        && len <= last
+    {
+        return Err(ImportError::malformed(format!("element {last} of {len} is chosen")));
+    }
+    let chosen = b.i64s(&chosen);
+    one(Draft::new(b).gather(x, chosen, at)?)
+}
+
+fn non_zero(b: &mut Builder<'_>, x: ValueId) -> Result<Vec<ValueId>, ImportError> {
+    let values = known(b, x)?;
+    let dims = b.const_of(x).map(|data| data.dims.clone()).unwrap_or_default();
+    let places: Vec<usize> = (0..values.len()).filter(|&i| values[i] != 0.0).collect();
+    let mut indices = Vec::with_capacity(dims.len() * places.len());
+    for axis in 0..dims.len() {
+        let step: usize = dims[axis + 1..].iter().product();
+        indices.extend(places.iter().map(|place| (place / step.max(1) % dims[axis].max(1)) as i64));
+    }
+    one(b.constant(Const::from_i64(&[dims.len(), places.len()], &indices), None))
+}
+
+fn unique(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
+    let x = node.input(0)?;
+    let values = known(b, x)?;
+    let sorted = node.flag("sorted", true)?;
+    let dims = b.const_of(x).map(|data| data.dims.clone()).unwrap_or_default();
+    let at = node.opt_int("axis")?.map(|at| axis(at, dims.len())).transpose()?;
+    // Slices along the axis, or single elements.
+    let (outer, len, inner) = match at {
+        Some(at) => {
+            (dims[..at].iter().product(), dims[at], dims[at + 1..].iter().product::<usize>())
+        }
+        None => (1, values.len(), 1),
+    };
+    let slice = |i: usize| -> Vec<f64> {
+        let of_outer = |o: usize| {
+            let start = (o * len + i) * inner;
+            values[start..start + inner].iter().copied()
+        };
+        (0..outer).flat_map(of_outer).collect()
+    };
+    let order = |a: &[f64], b: &[f64]| {
+        let mut pairs = a.iter().zip(b).map(|(a, b)| a.partial_cmp(b).unwrap_or(Ordering::Equal));
+        pairs.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+    };
+    let slices: Vec<Vec<f64>> = (0..len).map(slice).collect();
+    let mut firsts: Vec<usize> = (0..len).collect();
+    // Stable, so that of equal slices the first comes first.
+    firsts.sort_by(|&i, &j| order(&slices[i], &slices[j]));
+    firsts.dedup_by(|later, first| slices[*later] == slices[*first]);
+    if !sorted {
+        firsts.sort_unstable();
+    }
+    let found = |i: usize| firsts.iter().position(|&first| slices[first] == slices[i]);
+    let inverse: Vec<i64> = (0..len).map(|i| found(i).map_or(0, |place| place as i64)).collect();
+    let count = |place: usize| inverse.iter().filter(|&&i| i == place as i64).count() as i64;
+    let counts: Vec<i64> = (0..firsts.len()).map(count).collect();
+    let firsts: Vec<i64> = firsts.into_iter().map(|first| first as i64).collect();
+    let mut d = Draft::new(b);
+    let (firsts, inverse, counts) = (d.b.i64s(&firsts), d.b.i64s(&inverse), d.b.i64s(&counts));
+    let flat = match at {
+        Some(_) => x,
+        None => d.b.reshape(x, vec![Dim::Known(len as i64)])?,
+    };
+    let y = d.gather(flat, firsts, at.unwrap_or(0))?;
+    Ok(vec![y, firsts, inverse, counts])
+}
