@@ -3,6 +3,7 @@
 mod bench;
 mod bless;
 mod ci;
+mod conformance;
 mod json;
 mod shell;
 mod source;
@@ -19,6 +20,7 @@ cargo xtask VERB
   ci                     formatting, tidy, lints, documentation, test (--skip NAME leaves one out)
   tidy                   the laws of ARCHITECTURE.md that a program can check
   bless [records|texts]  locks new parameter records, refreshes golden texts
+  conformance SUITE      onnx, tflite or zoo: passed, refused, wrong, into docs/conformance.md
   bench [NAME]...        builds for release and times the rows of benches.toml
 
 Everything a verb prints is short; -v or --verbose prints all of it.
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         "ci" => ci::run(rest, verbose),
         "tidy" => tidy::run(rest, verbose),
         "bless" => bless::run(rest),
+        "conformance" => conformance::run(rest),
         "bench" => bench::run(rest),
         "help" | "-h" | "--help" => {
             print!("{HELP}");

@@ -207,6 +207,7 @@ pub fn decompose(mut model: Model) -> Result<Model, LegalizeError> {
     // Each round may expose nodes that need another one; a cycle of decompositions is a defect.
     for _ in 0..16 {
         let mut gaps = Vec::new();
+        let mut narrowed = HashMap::new();
         let (next, changed) = rewrite(model, &mut |b, site| {
             let error = match kernel_gap(b, site) {
                 None => return Ok(Verdict::Keep),
@@ -217,7 +218,7 @@ pub fn decompose(mut model: Model) -> Result<Model, LegalizeError> {
                 return Ok(Verdict::Replace(result?));
             }
             if !quantized && matches!(error, LowerError::NoKernel(_)) {
-                if let Some(results) = widened(b, site)? {
+                if let Some(results) = widened(b, site, &mut narrowed)? {
                     return Ok(Verdict::Replace(results));
                 }
             }
@@ -254,8 +255,13 @@ fn wider(op: &Op, dtype: DType) -> Option<DType> {
     }
 }
 
-/// The node's results by way of a wider type; `None` where none is known to help.
-fn widened(b: &mut Builder<'_>, site: &Site<'_>) -> Result<Option<Vec<ValueId>>, ShapeError> {
+/// The node's results by way of a wider type; `None` where none is known to help. `narrowed` holds
+/// results before they were cut: the next node takes those, so that a chain rounds at its end.
+fn widened(
+    b: &mut Builder<'_>,
+    site: &Site<'_>,
+    narrowed: &mut HashMap<ValueId, ValueId>,
+) -> Result<Option<Vec<ValueId>>, ShapeError> {
     let op = &site.node.op;
     let mut changed = false;
     let mut inputs = Vec::with_capacity(site.inputs.len());
@@ -263,7 +269,11 @@ fn widened(b: &mut Builder<'_>, site: &Site<'_>) -> Result<Option<Vec<ValueId>>,
         inputs.push(match input.map(|id| (id, wider(op, b.ty(id).dtype))) {
             Some((id, Some(to))) => {
                 changed = true;
-                Some(b.op(embarca_ir::ops::Cast { to }, &[id])?)
+                let before = narrowed.get(&id).copied();
+                Some(match before.filter(|&wide| to.is_float() && b.ty(wide).dtype == to) {
+                    Some(wide) => wide,
+                    None => b.op(embarca_ir::ops::Cast { to }, &[id])?,
+                })
             }
             Some((id, None)) => Some(id),
             None => None,
@@ -276,7 +286,9 @@ fn widened(b: &mut Builder<'_>, site: &Site<'_>) -> Result<Option<Vec<ValueId>>,
     for (result, &output) in results.iter_mut().zip(&site.node.outputs) {
         let to = site.old.ty(output).dtype;
         if b.ty(*result).dtype != to {
-            *result = b.op(embarca_ir::ops::Cast { to }, &[*result])?;
+            let wide = *result;
+            *result = b.op(embarca_ir::ops::Cast { to }, &[wide])?;
+            narrowed.insert(*result, wide);
         }
     }
     Ok(Some(results))

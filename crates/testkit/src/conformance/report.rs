@@ -19,6 +19,8 @@ pub struct Counts {
     pub all_fixed: usize,
     /// [`Outcome::Refused`]
     pub refused: usize,
+    /// [`Outcome::Rounding`]
+    pub rounding: usize,
     /// [`Outcome::Wrong`]
     pub wrong: usize,
     /// [`Outcome::Died`]
@@ -37,6 +39,7 @@ impl Counts {
                     counts.all_fixed += usize::from(0 < *fixed && fixed == inputs);
                 }
                 Outcome::Refused { .. } => counts.refused += 1,
+                Outcome::Rounding(_) => counts.rounding += 1,
                 Outcome::Wrong(_) => counts.wrong += 1,
                 Outcome::Died(_) => counts.died += 1,
             }
@@ -64,11 +67,12 @@ pub fn heading(suite: Suite, label: &str) -> String {
 pub fn section(suite: Suite, label: &str, cases: &[String], outcomes: &[Outcome]) -> String {
     let counts = Counts::of(outcomes);
     let mut text = format!("## {}\n\n", heading(suite, label));
-    let _ = writeln!(text, "| cases | passed | refused | wrong | panicked |");
-    let _ = writeln!(text, "|---:|---:|---:|---:|---:|");
-    let Counts { cases: all, passed, refused, wrong, died, .. } = counts;
+    let _ = writeln!(text, "| cases | passed | rounding | refused | wrong | panicked |");
+    let _ = writeln!(text, "|---:|---:|---:|---:|---:|---:|");
+    let Counts { cases: all, passed, rounding, refused, wrong, died, .. } = counts;
     let percent = counts.percent();
-    let _ = writeln!(text, "| {all} | {passed} ({percent} %) | {refused} | {wrong} | {died} |\n");
+    let row = format!("{all} | {passed} ({percent} %) | {rounding} | {refused} | {wrong} | {died}");
+    let _ = writeln!(text, "| {row} |\n");
     if suite == Suite::Onnx {
         let _ = writeln!(
             text,
@@ -84,6 +88,9 @@ pub fn section(suite: Suite, label: &str, cases: &[String], outcomes: &[Outcome]
     }
     for (name, outcome) in cases.iter().zip(outcomes) {
         match outcome {
+            Outcome::Rounding(place) => {
+                let _ = writeln!(text, "- rounding: `{name}`, {place}");
+            }
             Outcome::Wrong(place) => {
                 let _ = writeln!(text, "- **wrong**: `{name}`, {place}");
             }
@@ -93,7 +100,7 @@ pub fn section(suite: Suite, label: &str, cases: &[String], outcomes: &[Outcome]
             _ => {}
         }
     }
-    if 0 < wrong + died {
+    if 0 < rounding + wrong + died {
         text.push('\n');
     }
     let groups = refusals(cases, outcomes);
@@ -143,7 +150,9 @@ pub fn refusals(cases: &[String], outcomes: &[Outcome]) -> Vec<Group> {
 
 const TITLE: &str = "# Conformance\n\n\
     Other people's tests, run by `cargo xtask conformance`. Every case runs in a worker process with\n\
-    limits on memory and time. *Refused* means an error that names the place; nothing is skipped.\n\n";
+    limits on memory and time. *Refused* means an error that names the place; nothing is skipped. *Rounding* means\n\
+    a difference beyond the test's tolerance, but within four units in the last place of the largest\n\
+    expected number in the element type; it is neither passed nor wrong.\n\n";
 
 /// The document with one section replaced, or added behind the others.
 pub fn merged(document: &str, heading: &str, section: &str) -> String {
