@@ -110,7 +110,7 @@ fn fetch(store: &Path, version: &str) -> Result<PathBuf, String> {
             false => Err(format!("{} failed", command.get_program().display())),
         }
     };
-    if parts[..2] < [1, 23] {
+    if (parts[0], parts[1]) < (1, 23) {
         let pip = ["-m", "pip", "download", "--quiet", "--no-deps", &package, "--dest"];
         step(Command::new("python3").args(pip).arg(store))?;
         let wheels = std::fs::read_dir(store).map_err(|error| error.to_string())?;

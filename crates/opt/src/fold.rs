@@ -217,10 +217,11 @@ pub fn decompose(mut model: Model) -> Result<Model, LegalizeError> {
             if !quantized && let Some(result) = site.node.op.decompose(b, site.inputs) {
                 return Ok(Verdict::Replace(result?));
             }
-            if !quantized && matches!(error, LowerError::NoKernel(_)) {
-                if let Some(results) = widened(b, site, &mut narrowed)? {
-                    return Ok(Verdict::Replace(results));
-                }
+            if !quantized
+                && matches!(error, LowerError::NoKernel(_))
+                && let Some(results) = widened(b, site, &mut narrowed)?
+            {
+                return Ok(Verdict::Replace(results));
             }
             gaps.push(Gap { node: site.node.name.clone(), op: site.node.op.name(), error });
             Ok(Verdict::Keep)

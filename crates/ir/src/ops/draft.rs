@@ -6,9 +6,7 @@ use super::compare::{Compare, Comparison};
 use super::prelude::*;
 use super::reduce::{Reduce, Reduction};
 use super::slice::{Part, take};
-use super::{
-    Add, Binary, Concat, Div, Expand, Gather, Matmul, Maximum, Minimum, Mul, Select, Sub, Unary,
-};
+use super::{Add, Binary, Concat, Div, Expand, Gather, Matmul, Mul, Select, Sub, Unary};
 
 /// A value or why there is none.
 pub type Result<T = ValueId> = std::result::Result<T, ShapeError>;
@@ -77,16 +75,6 @@ impl<'b, 'm> Draft<'b, 'm> {
     /// `x / y`
     pub fn div(&mut self, x: ValueId, y: ValueId) -> Result {
         self.b.op(Div {}, &[x, y])
-    }
-
-    /// The greater.
-    pub fn max(&mut self, x: ValueId, y: ValueId) -> Result {
-        self.b.op(Maximum {}, &[x, y])
-    }
-
-    /// The smaller.
-    pub fn min(&mut self, x: ValueId, y: ValueId) -> Result {
-        self.b.op(Minimum {}, &[x, y])
     }
 
     /// `x * y` with a number.

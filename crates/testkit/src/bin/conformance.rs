@@ -52,7 +52,7 @@ fn run(args: &[String]) -> Result<bool, String> {
     }
     let all = cases.len();
     let show = |done: usize| {
-        if done % 100 == 0 || done == all {
+        if done.is_multiple_of(100) || done == all {
             eprint!("\r{done} of {all}");
         }
     };

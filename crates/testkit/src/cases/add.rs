@@ -6,6 +6,10 @@ pub fn cases() -> Vec<AnyCase> {
     let mut cases = pairs(&Add {});
     cases.extend(int_pairs(&Add {}, -40, 40));
     cases.extend(int_pairs(&Add {}, 0, 99));
+    for dtype in [DType::F64, DType::U64] {
+        let x = |dims: &[usize]| ints(dtype, dims, 0, 1 << 40);
+        cases.push(case("wide types", Add {}, [x(&[3, 5]).open(0), x(&[5])]));
+    }
     cases.extend([
         case("quantized", Add {}, [i8s(&[2, 3, 4], 0.02, 7), i8s(&[2, 3, 4], 0.05, -30)])
             .yields(0.06, 3),

@@ -8,6 +8,7 @@
 //!   counted below 1: the bound of a sum of `terms` products in any order (Higham: Accuracy and
 //!   Stability of Numerical Algorithms, 2002, section 4.2). `term` is 0 but for operators that
 //!   quantize their input at run time.
+//! - An f64 result likewise, with 2^-53.
 //! - A quantized result is at most `0.5 + steps` from `r / scale + zero point`, limited to its type.
 
 use embarca_compile::BuildOptions;
@@ -107,7 +108,8 @@ fn near(
             let (ours, dims) = (result.ty(), &expected.dims);
             return Err(format!("result {number} is {ours}, not {} {dims:?}", ty.dtype));
         }
-        let (terms, unit) = (expected.terms as f64, 2f64.powi(-24));
+        let unit = 2f64.powi(if ty.dtype == DType::F64 { -53 } else { -24 });
+        let terms = expected.terms as f64;
         let sum = (unit * terms + term) * terms * magnitude;
         let quant = ty.quant.as_ref().filter(|_| ty.is_quantized());
         let numbers = to_real(result, None);

@@ -21,6 +21,7 @@ pub fn cases() -> Vec<AnyCase> {
                 Cumsum { exclusive: true, reverse: true, axis: 0 },
                 [ints(DType::I64, &[5], -9, 9)],
             ),
+            case("f64", op(0), [ints(DType::F64, &[5, 2], -9, 9)]),
             case("nothing", op(0), [f32s(&[0, 3])]),
         ],
     )

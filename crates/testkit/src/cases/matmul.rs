@@ -14,6 +14,7 @@ pub fn cases() -> Vec<AnyCase> {
         [
             case("whole numbers", op.clone(), [whole(&[2, 3, 5]), whole(&[5, 7])]),
             case("whole numbers, second exchanged", b.clone(), [whole(&[3, 5]), whole(&[7, 5])]),
+            case("f64", op.clone(), [ints(DType::F64, &[2, 3, 5], -9, 9), ints(DType::F64, &[5, 7], -9, 9)]),
             case("matrices", op.clone(), [f32s(&[3, 5]).open(0), f32s(&[5, 18])]),
             case("batches broadcast", op.clone(), [f32s(&[2, 1, 3, 4]), f32s(&[3, 4, 5])]),
             case("first exchanged", a, [f32s(&[2, 4, 3]), f32s(&[4, 2])]),

@@ -37,6 +37,8 @@ pub fn cases() -> Vec<AnyCase> {
         if ["sum", "max", "min", "prod", "l1", "sum_square"].contains(&by) {
             cases.push(case(by, op(by, &[1], true), [whole(DType::I32)]));
             cases.push(case(by, op(by, &[0, 2], false), [whole(DType::I64)]));
+            cases.push(case(by, op(by, &[0, 1], false), [whole(DType::F64)]));
+            cases.push(case(by, op(by, &[1], true), [whole(DType::I16)]));
         }
     }
     suite(rounded(4), reference, cases)

@@ -82,6 +82,10 @@ pub fn cases() -> Vec<AnyCase> {
         cases.push(case(name, op(name, [0.0; 3]), [ints(DType::I32, &[2, 9], -9, 9)]));
         cases.push(case(name, op(name, [0.0; 3]), [ints(DType::I64, &[], -9, 9)]));
     }
+    for name in ["abs", "exp", "log", "neg", "reciprocal", "rsqrt", "sigmoid", "sign", "sqrt"] {
+        let x = ints(DType::F64, &[2, 9], 1, 9);
+        cases.push(case(name, op(name, [0.0; 3]), [x]).within(rounded(8)));
+    }
     for (name, scale, zero) in [
         ("sigmoid", 1.0 / 256.0, -128),
         ("tanh", 1.0 / 128.0, 0),

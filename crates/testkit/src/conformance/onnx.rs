@@ -181,9 +181,11 @@ fn refusal(error: embarca::Error) -> Outcome {
             Some(obstacle) => (obstacle.op.clone(), obstacle.error.to_string()),
             None => (String::new(), obstacles.to_string()),
         },
-        ErrorKind::Compile(embarca_compile::CompileError::Node { node, error }) => {
-            let op = node.rsplit_once('(').map_or("", |(_, op)| op.trim_end_matches(')'));
-            (op.to_owned(), error.to_string())
+        ErrorKind::Compile(embarca_compile::CompileError::Gaps(error)) => {
+            match error.gaps.first() {
+                Some(gap) => (gap.op.to_owned(), gap.error.to_string()),
+                None => (String::new(), error.to_string()),
+            }
         }
         _ => (String::new(), error.to_string()),
     };
