@@ -35,6 +35,8 @@ enum emb_section_kind {
     EMB_PROVENANCE = 6,
     EMB_VECTORS = 7,
     EMB_SEAL = 8,
+    EMB_FRONT = 9,
+    EMB_BACK = 10,
     EMB_GRAPH = 16
 };
 

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum, value_parser};
 use clap_complete::Shell;
-use embarca_data::image::Filter;
+use embarca::ir::ops::FILTERS;
 
 /// From a trained net to an answer, on anything from a server to a microcontroller.
 #[derive(Debug, Parser)]
@@ -79,12 +79,15 @@ pub struct Prepare {
     /// The order of the axes of a picture [default: found from the shape]
     #[arg(long, value_enum)]
     pub layout: Option<Layout>,
-    /// How a picture of another shape is made to fit
-    #[arg(long, value_enum, default_value = "stretch")]
-    pub fit: FitArg,
-    /// How a picture is resized
-    #[arg(long, default_value = "bilinear", value_parser = filters())]
-    pub filter: String,
+    /// How a picture of another shape is made to fit [default: the task's, or stretch]
+    #[arg(long, value_enum)]
+    pub fit: Option<FitArg>,
+    /// How a picture is resized, by whose arithmetic [default: the task's, or pillow-bilinear]
+    #[arg(long, value_parser = filters())]
+    pub filter: Option<String>,
+    /// What the model is for, described in a TOML file [default: as the plan or the model says]
+    #[arg(long, value_name = "FILE.toml")]
+    pub task: Option<PathBuf>,
 }
 
 /// The order of the axes of a picture.
@@ -94,18 +97,21 @@ pub enum Layout {
     Nhwc,
     /// Channels, height, width.
     Nchw,
+    /// Channels, width, height, for nets that were trained in MATLAB.
+    Ncwh,
 }
 
 /// How a picture of another shape is made to fit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FitArg {
     /// The whole picture, distorted.
-    #[default]
     Stretch,
     /// The largest centred part.
     Crop,
-    /// The whole picture with grey bars.
+    /// The whole picture in the middle of grey.
     Letterbox,
+    /// The whole picture at the top left of grey.
+    Corner,
 }
 
 /// `tour`
@@ -155,6 +161,9 @@ pub struct Build {
     pub out: Option<PathBuf>,
     #[command(flatten)]
     pub open: Open,
+    /// What the model is for, described in a TOML file; `none` leaves it out [default: recognized]
+    #[arg(long, value_name = "FILE.toml|none")]
+    pub task: Option<PathBuf>,
     /// For programs
     #[arg(long)]
     pub json: bool,
@@ -193,8 +202,15 @@ pub struct Run {
     /// takes an NPY file
     #[arg(long, value_name = "IN.npz", conflicts_with = "inputs")]
     pub tensors: Option<PathBuf>,
-    /// Where the outputs go as raw tensors; a name with .npy for a model of one output
-    #[arg(long, value_name = "OUT.npz")]
+    /// The least score of a box, a point or a line of text [default: the task's]
+    #[arg(long, value_name = "0..1", value_parser = share)]
+    pub score: Option<f32>,
+    /// The largest overlap of two boxes of a class [default: the task's]
+    #[arg(long, value_name = "0..1", value_parser = share)]
+    pub overlap: Option<f32>,
+    /// Where the outputs go as raw tensors (NPZ, or NPY for a model of one output), or the picture with the answer drawn into it
+    /// (PNG); a folder for several pictures
+    #[arg(long, value_name = "OUT")]
     pub out: Option<PathBuf>,
     /// Names tensors in0, in1, ... and out0, out1, ... whatever the model calls them
     #[arg(long)]
@@ -276,7 +292,25 @@ pub struct Completions {
 }
 
 fn filters() -> PossibleValuesParser {
-    PossibleValuesParser::new(Filter::ALL.map(|(_, name)| name))
+    // The names of before there were several libraries.
+    let short = |name: &str| match name {
+        "pillow-nearest" => Some("nearest"),
+        "pillow-bilinear" => Some("bilinear"),
+        "pillow-bicubic" => Some("bicubic"),
+        "opencv-linear" => Some("cv-linear"),
+        _ => None,
+    };
+    let value = |(name, _): (&'static str, u32)| match short(name) {
+        Some(short) => PossibleValue::new(name).alias(short),
+        None => PossibleValue::new(name),
+    };
+    PossibleValuesParser::new(FILTERS.map(value))
+}
+
+/// Reads a number from 0 to 1.
+fn share(text: &str) -> Result<f32, String> {
+    let value = text.parse::<f32>().ok().filter(|value| (0.0..=1.0).contains(value));
+    value.ok_or_else(|| "a number from 0 to 1".to_owned())
 }
 
 /// Reads `name:1x3x224x224,...`; a name may itself hold colons, so the last one counts.

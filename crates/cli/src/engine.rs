@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
+use embarca::task::Net;
 use embarca::{LoadError, LoadOptions, Model, OpenOptions, Plan, PlanReport, Port};
 use embarca::{ProgramReport, Session, Task};
 use embarca_data::{Array, DataLimits};
@@ -95,6 +96,7 @@ pub struct Engine {
     inputs: Vec<Port>,
     outputs: Vec<Port>,
     task: Task,
+    net: Net,
 }
 
 impl Engine {
@@ -116,7 +118,8 @@ impl Engine {
             Plan::load(path, options).map_err(|error| refuse(error.into()))?
         } else {
             let model = Model::open_with(path, &open_options(open)).map_err(refuse)?;
-            model.plan(options).map_err(refuse)?
+            let plan = model.plan(options).map_err(refuse)?;
+            return Ok(Self { net: model.net(), ..Self::new(plan) });
         };
         Ok(Self::new(plan))
     }
@@ -124,7 +127,8 @@ impl Engine {
     /// Around a plan in memory.
     pub fn new(plan: Plan) -> Self {
         let (inputs, outputs, task) = (plan.inputs(), plan.outputs(), plan.task());
-        Self { plan, session: None, inputs, outputs, task }
+        let net = embarca::net_of(&plan);
+        Self { plan, session: None, inputs, outputs, task, net }
     }
 
     /// The plan.
@@ -156,6 +160,11 @@ impl Engine {
     /// What the model is for.
     pub fn task(&self) -> &Task {
         &self.task
+    }
+
+    /// The model as a task sees it.
+    pub fn net(&self) -> &Net {
+        &self.net
     }
 
     /// Makes the session fit these shapes, one per input.

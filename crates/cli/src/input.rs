@@ -2,15 +2,14 @@
 
 use std::path::Path;
 
-use embarca::{Port, Task};
-use embarca_data::{Array, DataLimits, audio, csv, image, npy, npz, read_file};
+use embarca::Port;
+use embarca_data::{Array, DataLimits, audio, csv, npy, npz, read_file};
 use embarca_num::DType;
 
 use crate::args::Prepare;
-use crate::engine::dims_of;
+use crate::engine::{Engine, dims_of};
 use crate::failure::{Failure, Result};
-use crate::image_input;
-use crate::show;
+use crate::{pictures, show, task};
 
 /// One set of inputs.
 #[derive(Clone, Debug)]
@@ -42,7 +41,7 @@ enum Kind {
 
 fn kind(path: &Path, bytes: &[u8]) -> Option<Kind> {
     let starts = |magic: &[u8]| bytes.starts_with(magic);
-    if starts(b"\x89PNG") || starts(b"\xff\xd8\xff") || starts(b"BM") {
+    if pictures::is_picture(bytes) {
         return Some(Kind::Picture);
     }
     if starts(b"RIFF") {
@@ -59,7 +58,8 @@ fn kind(path: &Path, bytes: &[u8]) -> Option<Kind> {
 }
 
 /// Reads one file for a model with these inputs.
-pub fn load(path: &Path, ports: &[Port], task: &Task, prepare: &Prepare) -> Result<Loaded> {
+pub fn load(path: &Path, engine: &Engine, model: &Path, prepare: &Prepare) -> Result<Loaded> {
+    let ports = engine.inputs();
     let limits = DataLimits::default();
     let bytes = read_file(path, &limits)?;
     let name = path.display().to_string();
@@ -76,6 +76,11 @@ pub fn load(path: &Path, ports: &[Port], task: &Task, prepare: &Prepare) -> Resu
         let arrays = tensors(ports, npz::read(&bytes, &limits).map_err(in_file)?, false)?;
         return Ok(Loaded { samples: vec![Sample { name, arrays }], notes: Vec::new() });
     }
+    if kind == Kind::Picture {
+        let mut staged = task::for_pictures(engine, model, prepare)?;
+        let arrays = pictures::arrays(&mut staged, engine, path)?;
+        return Ok(Loaded { samples: vec![Sample { name, arrays }], notes: staged.task.notes });
+    }
     let [port] = ports else {
         let names: Vec<&str> = ports.iter().map(|port| port.name.as_str()).collect();
         return Err(Failure::refused(format!(
@@ -87,12 +92,6 @@ pub fn load(path: &Path, ports: &[Port], task: &Task, prepare: &Prepare) -> Resu
     };
     let mut loaded = Loaded::default();
     match kind {
-        Kind::Picture => {
-            let picture = image::decode(&bytes, &limits).map_err(in_file)?;
-            let (array, notes) = image_input::tensor(&picture, port, task, prepare)?;
-            loaded.samples.push(Sample { name, arrays: vec![array] });
-            loaded.notes = notes;
-        }
         Kind::Sound => {
             let sound = audio::decode_wav(&bytes, &limits).map_err(in_file)?;
             let (array, notes) = self::sound(&sound, port)?;
@@ -116,9 +115,45 @@ pub fn load(path: &Path, ports: &[Port], task: &Task, prepare: &Prepare) -> Resu
             }
             loaded.notes = notes;
         }
-        Kind::Npz => {}
+        Kind::Npz | Kind::Picture => {}
     }
     Ok(loaded)
+}
+
+/// Real numbers as elements of an input: quantized where it is, rounded where it holds integers.
+pub fn stored(port: &Port, dims: &[usize], real: impl Iterator<Item = f32>) -> Result<Array> {
+    let whole = |low: f32, high: f32| {
+        let (scale, zero) = port.quant.unwrap_or((1.0, 0));
+        move |x: f32| ((x / scale).round_ties_even() + zero as f32).clamp(low, high)
+    };
+    Ok(match port.dtype {
+        DType::F32 => Array::from_slice(dims, &real.collect::<Vec<f32>>())?,
+        DType::F64 => Array::from_slice(dims, &real.map(f64::from).collect::<Vec<f64>>())?,
+        DType::I8 => {
+            let values = real.map(whole(-128.0, 127.0)).map(|x| x as i8);
+            Array::from_slice(dims, &values.collect::<Vec<i8>>())?
+        }
+        DType::U8 => {
+            let values = real.map(whole(0.0, 255.0)).map(|x| x as u8);
+            Array::from_slice(dims, &values.collect::<Vec<u8>>())?
+        }
+        DType::I16 => {
+            let values = real.map(whole(-32768.0, 32767.0)).map(|x| x as i16);
+            Array::from_slice(dims, &values.collect::<Vec<i16>>())?
+        }
+        DType::I32 => {
+            let values = real.map(whole(i32::MIN as f32, i32::MAX as f32)).map(|x| x as i32);
+            Array::from_slice(dims, &values.collect::<Vec<i32>>())?
+        }
+        DType::I64 => {
+            let values = real.map(whole(i64::MIN as f32, i64::MAX as f32)).map(|x| x as i64);
+            Array::from_slice(dims, &values.collect::<Vec<i64>>())?
+        }
+        other => {
+            let what = format!("input '{}' takes {other}, which pictures do not become", port.name);
+            return Err(Failure::refused(what).next("--tensors in.npz feeds it raw numbers"));
+        }
+    })
 }
 
 /// The arrays of an NPZ file in the order of the inputs: by name, or `in0`, `in1`, ...; with
@@ -173,7 +208,7 @@ fn fitted(array: Array, port: &Port) -> Result<(Array, Vec<String>)> {
     let verb = if port.quant.is_some() { "quantized" } else { "converted" };
     notes.push(format!("{} values are {verb} to {}", array.dtype, port.dtype));
     let real = array.to_f32()?;
-    Ok((image_input::stored(port, &dims, real.into_iter())?, notes))
+    Ok((stored(port, &dims, real.into_iter())?, notes))
 }
 
 /// Samples of a recording for an input with one axis of time.
@@ -216,7 +251,7 @@ fn sound(sound: &audio::Audio, port: &Port) -> Result<(Array, Vec<String>)> {
             let values = samples.map(|x| (x * 32768.0).round().clamp(-32768.0, 32767.0) as i16);
             Array::from_slice(&dims, &values.collect::<Vec<i16>>())?
         }
-        _ => image_input::stored(port, &dims, samples)?,
+        _ => stored(port, &dims, samples)?,
     };
     Ok((array, notes))
 }
@@ -226,7 +261,7 @@ fn table(table: &csv::Table, port: &Port) -> Result<(Vec<Array>, Vec<String>)> {
     let dims: Vec<usize> = port.preferred.clone();
     let item: usize = dims.iter().product();
     let real = |values: &[f64]| values.iter().map(|&value| value as f32).collect::<Vec<f32>>();
-    let array = |values: &[f64]| image_input::stored(port, &dims, real(values).into_iter());
+    let array = |values: &[f64]| stored(port, &dims, real(values).into_iter());
     let mut notes = Vec::new();
     if table.values.len() == item && table.columns != item {
         return Ok((vec![array(&table.values)?], notes));

@@ -1,15 +1,17 @@
 //! The `embarca` command.
 
 mod answer;
+mod answers;
 mod args;
 mod engine;
 mod failure;
-mod image_input;
 mod input;
 mod json;
+mod pictures;
 mod progress;
 mod show;
 mod stats;
+mod task;
 mod term;
 mod verbs;
 

@@ -103,19 +103,50 @@ fn fuse(model: &Model, target: &Target) -> Result<Model, CompileError> {
     }
 }
 
+/// What a plan holds around a model: the stages of its task, and the task's data.
+#[derive(Clone, Debug, Default)]
+pub struct Around {
+    /// From what a user has to the model's inputs.
+    pub front: Option<Model>,
+    /// From the model's outputs to an answer.
+    pub back: Option<Model>,
+    /// The keys of the task section, which replace what the model's metadata says.
+    pub task: BTreeMap<String, PropertySource>,
+}
+
 /// The bytes of a plan. The same model, options and version of Embarca give the same bytes.
 ///
 /// # Errors
 /// When a node has no kernel on a target, or something exceeds what a plan holds.
 pub fn build(model: Model, options: &BuildOptions) -> Result<Vec<u8>, CompileError> {
+    build_around(model, Around::default(), options)
+}
+
+/// As [`build`], with the stages of a task: plans for the same targets in sections of their own.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_around(
+    model: Model,
+    around: Around,
+    options: &BuildOptions,
+) -> Result<Vec<u8>, CompileError> {
+    let stage = |model: Option<Model>| {
+        let plain = BuildOptions { vectors: false, provenance: BTreeMap::new(), ..options.clone() };
+        model.map(|model| build(model, &plain)).transpose()
+    };
+    let (front, back) = (stage(around.front)?, stage(around.back)?);
     let model = prepare(model)?;
     let mut plan = PlanSource {
         interface: emit::interface(&model)?,
         weights_align: 64,
         task: task(&model),
         memory: true,
+        front,
+        back,
         ..PlanSource::default()
     };
+    plan.task.extend(around.task);
     for (key, value) in &options.provenance {
         plan.provenance.insert(key.clone(), value.as_str().into());
     }

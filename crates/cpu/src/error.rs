@@ -3,6 +3,7 @@
 use std::fmt;
 
 use embarca_kernels::Fault;
+use embarca_num::DType;
 use embarca_plan::{OpenError, SizeError};
 
 /// Why a plan cannot be loaded, or not at these shapes.
@@ -98,3 +99,50 @@ impl fmt::Display for RunError {
 }
 
 impl std::error::Error for RunError {}
+
+/// Why a model with its stages cannot be run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PipelineError {
+    /// A stage does not take these shapes, or does not run on this machine.
+    Load(LoadError),
+    /// A kernel fails on the data.
+    Run(RunError),
+    /// Nobody feeds an input, or it has another size than its shape says.
+    Missing(String),
+    /// An input is fed with another type than it has.
+    Type {
+        /// The input.
+        name: String,
+        /// The type that it is fed with.
+        given: DType,
+        /// The type that it takes.
+        wanted: DType,
+    },
+}
+
+impl fmt::Display for PipelineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Load(error) => error.fmt(f),
+            Self::Run(error) => error.fmt(f),
+            Self::Missing(name) => write!(f, "nothing is fed to input '{name}'"),
+            Self::Type { name, given, wanted } => {
+                write!(f, "input '{name}' takes {wanted}, not {given}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for PipelineError {}
+
+impl From<LoadError> for PipelineError {
+    fn from(error: LoadError) -> Self {
+        Self::Load(error)
+    }
+}
+
+impl From<RunError> for PipelineError {
+    fn from(error: RunError) -> Self {
+        Self::Run(error)
+    }
+}

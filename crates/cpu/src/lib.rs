@@ -3,13 +3,16 @@
 //! Links no compiler: a program that only runs plans depends on this crate alone.
 
 mod error;
+mod pipeline;
 mod plan;
 pub mod pool;
 mod prepare;
 mod session;
 mod vectors;
 
-pub use error::{LoadError, RunError};
+pub use embarca_kernels::{Src, Ty};
+pub use error::{LoadError, PipelineError, RunError};
+pub use pipeline::{Feed, Pipeline};
 pub use plan::{LoadOptions, Plan, Port, Task};
 pub use session::{Limits, Observed, Session};
 pub use vectors::Verdict;

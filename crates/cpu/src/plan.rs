@@ -112,6 +112,20 @@ pub struct Task {
     pub mean: Vec<f32>,
     /// Per-channel divisor after the mean.
     pub std: Vec<f32>,
+    /// What the answer is (`classification`, `detection`, ...); empty where that is not known.
+    pub kind: String,
+    /// Scalars that stages take, by name.
+    pub values: Vec<(String, f32)>,
+    /// What was assumed about raw data.
+    pub notes: Vec<String>,
+    /// The names of keypoints.
+    pub points: Vec<String>,
+    /// Pairs of keypoints that a skeleton joins.
+    pub skeleton: Vec<[u32; 2]>,
+    /// Outputs of the model that its inputs take in the next run, as output, input.
+    pub carry: Vec<[u32; 2]>,
+    /// The description that the stages were made of.
+    pub spec: String,
 }
 
 impl Plan {
@@ -130,7 +144,7 @@ impl Plan {
         // Read to where it stays, not mapped: a file that is cut short under a map ends the process.
         let mut units = room(len as usize)?;
         file.read_exact(&mut Unit::bytes_mut(&mut units)[..len as usize]).map_err(fault)?;
-        Self::from_units(units, len as usize, options)
+        Self::from_units(units, len as usize, options, None)
     }
 
     /// Copies and checks a plan.
@@ -138,13 +152,27 @@ impl Plan {
     /// # Errors
     /// As [`Plan::load`].
     pub fn from_bytes(bytes: &[u8], options: LoadOptions) -> Result<Self, LoadError> {
+        Self::with_pool(bytes, options, None)
+    }
+
+    /// As [`Plan::from_bytes`], with threads that another plan has already.
+    fn with_pool(
+        bytes: &[u8],
+        options: LoadOptions,
+        pool: Option<Arc<Pool>>,
+    ) -> Result<Self, LoadError> {
         let mut units = room(bytes.len())?;
         Unit::bytes_mut(&mut units)[..bytes.len()].copy_from_slice(bytes);
-        Self::from_units(units, bytes.len(), options)
+        Self::from_units(units, bytes.len(), options, pool)
     }
 
     /// Checks the plan in the first `len` bytes of `units`.
-    fn from_units(units: Vec<Unit>, len: usize, options: LoadOptions) -> Result<Self, LoadError> {
+    fn from_units(
+        units: Vec<Unit>,
+        len: usize,
+        options: LoadOptions,
+        pool: Option<Arc<Pool>>,
+    ) -> Result<Self, LoadError> {
         let (program, weights) = {
             let bytes = &Unit::bytes(&units)[..len];
             let plan = embarca_plan::Plan::open(bytes).map_err(LoadError::Open)?;
@@ -163,7 +191,8 @@ impl Plan {
             buffers: Vec::new(),
         };
         pack(&mut shared)?;
-        let plan = Self { shared: Arc::new(shared), pool: Arc::new(Pool::new(options.threads)) };
+        let pool = pool.unwrap_or_else(|| Arc::new(Pool::new(options.threads)));
+        let plan = Self { shared: Arc::new(shared), pool };
         plan.check()?;
         Ok(plan)
     }
@@ -197,6 +226,33 @@ impl Plan {
         let view = self.shared.view()?;
         let prepared = prepare::prepare(&self.shared, &self.shared.program(&view)?, shapes)?;
         Session::new(Arc::clone(&self.shared), Arc::clone(&self.pool), prepared)
+    }
+
+    /// The stage in front of the model, which turns what a user has into its inputs.
+    ///
+    /// # Errors
+    /// When it does not run on this machine.
+    pub fn front(&self) -> Result<Option<Self>, LoadError> {
+        self.shared.view()?.front().map(|bytes| self.stage(bytes)).transpose()
+    }
+
+    /// The stage behind the model, which turns its outputs into an answer.
+    ///
+    /// # Errors
+    /// When it does not run on this machine.
+    pub fn back(&self) -> Result<Option<Self>, LoadError> {
+        self.shared.view()?.back().map(|bytes| self.stage(bytes)).transpose()
+    }
+
+    /// A plan that shares this one's threads.
+    ///
+    /// # Errors
+    /// As [`Plan::from_bytes`].
+    pub fn stage(&self, bytes: &[u8]) -> Result<Self, LoadError> {
+        // The checksum of the section, or of the plan itself, covers the weights.
+        let max_memory = self.shared.max_memory;
+        let options = LoadOptions { threads: self.threads(), verify: true, max_memory };
+        Self::with_pool(bytes, options, Some(Arc::clone(&self.pool)))
     }
 
     /// Threads that compute, the caller included.
@@ -249,8 +305,28 @@ impl Plan {
         let Ok(view) = self.shared.view() else { return Task::default() };
         let Some(task) = view.task() else { return Task::default() };
         let floats = |key: &str| task.floats(key).unwrap_or(&[]).to_vec();
-        let labels = task.texts("labels").map(|texts| texts.iter().map(str::to_owned).collect());
-        Task { labels: labels.unwrap_or_default(), mean: floats("mean"), std: floats("std") }
+        let texts = |key: &str| -> Vec<String> {
+            task.texts(key)
+                .map(|texts| texts.iter().map(str::to_owned).collect())
+                .unwrap_or_default()
+        };
+        let first = |key: &str| texts(key).into_iter().next().unwrap_or_default();
+        let pairs = |key: &str| -> Vec<[u32; 2]> {
+            let integers = task.integers(key).unwrap_or(&[]);
+            integers.as_chunks::<2>().0.iter().map(|pair| pair.map(i32::cast_unsigned)).collect()
+        };
+        Task {
+            labels: texts("labels"),
+            mean: floats("mean"),
+            std: floats("std"),
+            kind: first("kind"),
+            values: texts("value-names").into_iter().zip(floats("values")).collect(),
+            notes: texts("notes"),
+            points: texts("points"),
+            skeleton: pairs("skeleton"),
+            carry: pairs("carry"),
+            spec: first("spec"),
+        }
     }
 }
 

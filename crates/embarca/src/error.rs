@@ -5,10 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use embarca_compile::CompileError;
-use embarca_cpu::{LoadError, RunError};
+use embarca_cpu::{LoadError, PipelineError, RunError};
 use embarca_import::ReadError;
 use embarca_ir::build::Obstacles;
 use embarca_ir::emb::EmbError;
+use embarca_task::TaskError;
 
 /// The result of everything here.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -46,6 +47,10 @@ pub enum ErrorKind {
     Load(LoadError),
     /// A run ended early.
     Run(RunError),
+    /// The description of a task is wrong, or does not fit the model.
+    Task(TaskError),
+    /// A model with its stages cannot be run on what it is fed.
+    Pipeline(PipelineError),
 }
 
 impl Error {
@@ -94,6 +99,8 @@ kinds! {
     CompileError => Compile,
     LoadError => Load,
     RunError => Run,
+    TaskError => Task,
+    PipelineError => Pipeline,
 }
 
 impl fmt::Display for Error {
@@ -112,6 +119,8 @@ impl fmt::Display for Error {
             ErrorKind::Read(error) => write!(f, "{error}"),
             ErrorKind::Obstacles(obstacles) => write!(f, "{obstacles}"),
             ErrorKind::Compile(error) => write!(f, "{error}"),
+            ErrorKind::Task(error) => write!(f, "{error}"),
+            ErrorKind::Pipeline(error) => write!(f, "{error}"),
             ErrorKind::NoTarget(id) => write!(f, "there is no target '{id}'"),
             ErrorKind::Load(error) => write!(f, "{error}"),
             ErrorKind::Run(error) => write!(f, "{error}"),
@@ -126,6 +135,8 @@ impl std::error::Error for Error {
             ErrorKind::Read(error) => Some(error),
             ErrorKind::Obstacles(obstacles) => Some(obstacles),
             ErrorKind::Compile(error) => Some(error),
+            ErrorKind::Task(error) => Some(error),
+            ErrorKind::Pipeline(error) => Some(error),
             ErrorKind::Load(error) => Some(error),
             ErrorKind::Run(error) => Some(error),
             ErrorKind::Portable(error) => Some(error),

@@ -27,16 +27,20 @@ mod files;
 mod model;
 mod report;
 mod sha256;
+mod tasks;
 
 pub use embarca_compile::prepare;
 pub use embarca_cpu::{
-    Limits, LoadError, LoadOptions, Observed, Plan, Port, RunError, Session, Task, Verdict,
+    Feed, Limits, LoadError, LoadOptions, Observed, Pipeline, PipelineError, Plan, Port, RunError,
+    Session, Src, Task, Ty, Verdict,
 };
 pub use embarca_import::ImportLimits;
 pub use embarca_ir as ir;
 pub use embarca_num::DType;
 pub use embarca_target::Target;
+pub use embarca_task as task;
 pub use error::{Error, ErrorKind, Result};
 pub use files::is_plan;
 pub use model::{Model, OpenOptions, Survey, survey};
 pub use report::{PlanReport, ProgramReport, StepReport, inspect_plan};
+pub use tasks::{Staged, fed_with_pictures, net_of, staged};

@@ -101,11 +101,16 @@ impl Model {
     /// # Errors
     /// When a target is unknown or does not have what the model needs.
     pub fn build(&self, targets: &[&str]) -> Result<Vec<u8>> {
+        self.build_for(Self::targets(targets)?)
+    }
+
+    /// The targets of these names.
+    pub(crate) fn targets(names: &[&str]) -> Result<Vec<Target>> {
         let find = |id: &&str| {
             let missing = || ErrorKind::NoTarget((*id).to_owned());
             embarca_target::find(id).ok_or_else(|| Error { file: None, kind: missing() })
         };
-        self.build_for(targets.iter().map(find).collect::<Result<Vec<_>>>()?)
+        names.iter().map(find).collect()
     }
 
     /// As [`Model::build`], for targets that need not be built in.
@@ -113,13 +118,18 @@ impl Model {
     /// # Errors
     /// When a target does not have what the model needs.
     pub fn build_for(&self, targets: Vec<Target>) -> Result<Vec<u8>> {
-        self.compile(targets, true)
+        self.compile(targets, embarca_compile::Around::default(), true)
     }
 
-    fn compile(&self, targets: Vec<Target>, vectors: bool) -> Result<Vec<u8>> {
+    pub(crate) fn compile(
+        &self,
+        targets: Vec<Target>,
+        around: embarca_compile::Around,
+        vectors: bool,
+    ) -> Result<Vec<u8>> {
         let provenance = self.source.clone();
         let options = embarca_compile::BuildOptions { targets, vectors, provenance };
-        Ok(embarca_compile::build(self.graph.clone(), &options)?)
+        Ok(embarca_compile::build_around(self.graph.clone(), around, &options)?)
     }
 
     /// A plan for this machine, in memory.
@@ -129,7 +139,7 @@ impl Model {
     pub fn plan(&self, options: LoadOptions) -> Result<Plan> {
         let host = embarca_target::find(embarca_target::host()).into_iter().collect();
         // A plan that stays in memory needs no proof for another machine.
-        let bytes = self.compile(host, false)?;
+        let bytes = self.compile(host, embarca_compile::Around::default(), false)?;
         Ok(Plan::from_bytes(&bytes, options)?)
     }
 

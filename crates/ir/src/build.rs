@@ -111,6 +111,7 @@ pub fn build(foreign: &ForeignModel<'_>, options: &BuildOptions) -> Result<Model
         labels: foreign.meta.labels.clone(),
         mean: foreign.meta.mean.clone(),
         std: foreign.meta.std.clone(),
+        properties: foreign.meta.properties.clone(),
     };
     let mut obstacles = Obstacles::default();
     if let Some(graph) = foreign.graphs.first() {

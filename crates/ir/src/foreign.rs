@@ -4,6 +4,7 @@
 //! [`crate::Model`] by asking the dossier of each operator.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use embarca_num::DType;
 
@@ -145,6 +146,8 @@ pub struct ForeignMeta {
     pub mean: Vec<f32>,
     /// Per-channel divisor after the mean.
     pub std: Vec<f32>,
+    /// What else the author says that tells the model's task, by the file's own keys.
+    pub properties: BTreeMap<String, String>,
 }
 
 /// A model file as read.

@@ -1,5 +1,6 @@
 //! A model: graphs over shared constants and symbols. This is the portable, target-blind form.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::dim::Dim;
@@ -150,6 +151,8 @@ pub struct Meta {
     pub mean: Vec<f32>,
     /// Per-channel divisor after the mean.
     pub std: Vec<f32>,
+    /// What else the file says that tells the model's task, by the file's own keys.
+    pub properties: BTreeMap<String, String>,
 }
 
 /// A model.

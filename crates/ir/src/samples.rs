@@ -55,6 +55,7 @@ pub(crate) fn by_hand() -> Model {
         labels: (0..20).map(|i| format!("label {i}")).collect(),
         mean: vec![127.5, 0.1],
         std: vec![1.0 / 3.0],
+        properties: [("task".to_owned(), HOSTILE[4].to_owned())].into(),
     };
     let batch = Dim::symbol(model.symbol("batch"));
     let width = Dim::symbol(model.symbol("DynamicDimension.0"));

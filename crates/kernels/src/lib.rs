@@ -82,6 +82,9 @@ kernels! {
     86 => lstm_int,
     105 => cast_small,
     125 => ssd_detections,
+    150 => picture,
+    151 => suppress,
+    152 => ctc,
 }
 
 /// The number under which a plan names a kernel.

@@ -54,6 +54,10 @@ impl SectionKind {
     pub const VECTORS: Self = Self(7);
     /// Reserved for a signature.
     pub const SEAL: Self = Self(8);
+    /// The stage in front of the model: a whole plan without stages of its own.
+    pub const FRONT: Self = Self(9);
+    /// The stage behind the model: a whole plan without stages of its own.
+    pub const BACK: Self = Self(10);
     /// The text of a portable graph.
     pub const GRAPH: Self = Self(16);
     /// What people and front ends need to know of a portable graph.
@@ -70,6 +74,8 @@ impl SectionKind {
             Self::PROVENANCE => "provenance",
             Self::VECTORS => "vectors",
             Self::SEAL => "seal",
+            Self::FRONT => "front",
+            Self::BACK => "back",
             Self::GRAPH => "graph",
             Self::META => "meta",
             _ => "unknown",

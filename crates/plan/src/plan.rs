@@ -20,7 +20,7 @@ pub struct Plan<'a> {
     programs: u32,
 }
 
-const KNOWN: [SectionKind; 8] = [
+const KNOWN: [SectionKind; 10] = [
     SectionKind::INTERFACE,
     SectionKind::TASK,
     SectionKind::PROGRAM,
@@ -29,6 +29,8 @@ const KNOWN: [SectionKind; 8] = [
     SectionKind::PROVENANCE,
     SectionKind::VECTORS,
     SectionKind::SEAL,
+    SectionKind::FRONT,
+    SectionKind::BACK,
 ];
 
 impl<'a> Plan<'a> {
@@ -93,6 +95,14 @@ impl<'a> Plan<'a> {
                     }
                     self.interface.check_program(&program, at)?;
                 }
+                SectionKind::FRONT | SectionKind::BACK => {
+                    let stage = Self::cut(bytes)?;
+                    // Stages have none of their own, so that this does not go deeper.
+                    if stage.front().is_some() || stage.back().is_some() {
+                        return Err(at.header(Problem::Value(section.kind.0)));
+                    }
+                    stage.check()?;
+                }
                 _ => {}
             }
         }
@@ -146,6 +156,16 @@ impl<'a> Plan<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The bytes of the plan that turns what a user has into the model's inputs.
+    pub fn front(&self) -> Option<&'a [u8]> {
+        self.container.find(SectionKind::FRONT).map(|section| section.bytes)
+    }
+
+    /// The bytes of the plan that turns the model's outputs into an answer.
+    pub fn back(&self) -> Option<&'a [u8]> {
+        self.container.find(SectionKind::BACK).map(|section| section.bytes)
     }
 
     /// Compares the weights with their checksum: at flash time, or whenever they may have decayed.

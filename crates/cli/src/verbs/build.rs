@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use embarca::task::Spec;
 use embarca::{LoadOptions, Model, Plan};
 use embarca_data::atomic_write;
 
@@ -17,6 +18,28 @@ fn save(model: &Model, out: &Path) -> Result {
     atomic_write(out, &bytes)?;
     let (out, size) = (out.display(), show::bytes(bytes.len() as u64));
     show::print(&format!("{out}: {size}, the portable graph\n next: embarca build {out} --for T\n"))
+}
+
+/// The task that the plan is to hold: as described, else as recognized beyond doubt.
+fn task(args: &Build, model: &Model, targets: &[&str]) -> Result<Option<Spec>> {
+    let spec = match &args.task {
+        Some(file) if file.as_os_str() == "none" => return Ok(None),
+        Some(file) => crate::task::read(file)?,
+        None => match embarca::task::recognize(&model.net(), false) {
+            Some(spec) => spec,
+            None => return Ok(None),
+        },
+    };
+    // A front takes pictures of any size.
+    let open = |id: &&str| embarca_target::find(id).is_none_or(|target| target.symbolic);
+    if !targets.iter().all(open) {
+        if args.task.is_some() {
+            let what = "a target takes fixed sizes only, and the task's pictures are of any size";
+            return Err(Failure::refused(what).next("--task none      builds the model alone"));
+        }
+        return Ok(None);
+    }
+    Ok(Some(spec))
 }
 
 /// Builds a plan and writes it beside the model, or where the user says.
@@ -36,7 +59,8 @@ pub fn run(args: &Build) -> Result {
     if targets.is_empty() {
         targets.push(embarca_target::host());
     }
-    let bytes = model.build(&targets).map_err(|error| refusal(error, path))?;
+    let spec = task(args, &model, &targets)?;
+    let bytes = model.build_task(&targets, spec.as_ref()).map_err(|error| refusal(error, path))?;
     let out = args.out.clone().unwrap_or_else(|| path.with_extension("plan"));
     atomic_write(&out, &bytes)?;
 

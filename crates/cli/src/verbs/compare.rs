@@ -83,7 +83,7 @@ fn samples(args: &Compare, a: &Engine) -> Result<Vec<Sample>> {
         show::note("random inputs of a fixed seed; --data FILE gives others");
         return Ok(vec![Sample { name: "random".into(), arrays: a.samples(None)? }]);
     };
-    let loaded = input::load(path, a.inputs(), a.task(), &args.prepare)?;
+    let loaded = input::load(path, a, &args.a, &args.prepare)?;
     for note in &loaded.notes {
         show::note(note);
     }
@@ -111,7 +111,7 @@ fn convert(a: &Engine, b: &Engine, arrays: &[Array]) -> Result<Vec<Array>> {
             }
             let values = real(array, from.quant)?;
             let values = values.into_iter().map(|x| x as f32);
-            crate::image_input::stored(to, &array.dims, values)
+            input::stored(to, &array.dims, values)
         })
         .collect()
 }

@@ -11,6 +11,7 @@ use crate::engine::Engine;
 use crate::failure::{Failure, Result};
 use crate::input::{self, Loaded, Sample};
 use crate::json::Json;
+use crate::pictures;
 use crate::progress::Progress;
 use crate::show;
 
@@ -58,10 +59,16 @@ pub fn run(args: &Run) -> Result {
         let name = path.display().to_string();
         return finish(args, &mut engine, vec![Sample { name, arrays }]);
     }
+    if args.inputs.iter().all(|path| pictures::concerns(path)) {
+        return pictures::run(args, &engine);
+    }
+    if args.out.as_ref().is_some_and(|out| out.extension().is_some_and(|e| e == "png")) {
+        return Err(Failure::usage("--out FILE.png draws into a picture; the input is none"));
+    }
     let mut samples = Vec::new();
     let mut notes: Vec<String> = Vec::new();
     for path in &args.inputs {
-        let loaded: Loaded = input::load(path, engine.inputs(), engine.task(), &args.prepare)?;
+        let loaded: Loaded = input::load(path, &engine, &args.model, &args.prepare)?;
         samples.extend(loaded.samples);
         for note in loaded.notes {
             if !notes.contains(&note) {
@@ -131,9 +138,9 @@ fn is_npy(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"))
 }
 
-/// Writes one output as NPY where the file's name says so, else outputs under the model's names, or `out0`, `out1`, ... where those are wanted, missing or
-/// not unique.
-fn write(out: &Path, engine: &Engine, outputs: &[Array], positional: bool) -> Result {
+/// Writes one output as NPY where the file's name says so, else outputs under the model's names, or
+/// `out0`, `out1`, ... where those are wanted, missing or not unique.
+pub fn write(out: &Path, engine: &Engine, outputs: &[Array], positional: bool) -> Result {
     if let (true, [array]) = (is_npy(out), outputs) {
         atomic_write(out, &npy::write(array)?)?;
         return Ok(());

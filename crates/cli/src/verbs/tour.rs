@@ -10,7 +10,7 @@ use crate::answer::real;
 use crate::args::Tour;
 use crate::engine::{Engine, ms_since};
 use crate::failure::{Failure, Result};
-use crate::image_input::stored;
+use crate::input::stored;
 use crate::show;
 use crate::stats::{Difference, Latencies};
 use crate::term::{Align, Caps, Table, picture};

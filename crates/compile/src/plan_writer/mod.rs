@@ -187,6 +187,16 @@ pub fn write(source: &PlanSource) -> Result<Vec<u8>, WriteError> {
     for (bytes, _) in &programs {
         sections.push(spec(SectionKind::PROGRAM, true, bytes));
     }
+    for (kind, stage) in [(SectionKind::FRONT, &source.front), (SectionKind::BACK, &source.back)] {
+        // The alignment keeps that of the weights within.
+        let align_log2 = 6;
+        sections.extend(stage.iter().map(|bytes| SectionSpec {
+            kind,
+            required: false,
+            align_log2,
+            bytes,
+        }));
+    }
     sections.push(SectionSpec {
         kind: SectionKind::WEIGHTS,
         required: true,

@@ -25,6 +25,10 @@ pub struct PlanSource {
     pub vectors: Vec<VectorSource>,
     /// Whether to write the memory section.
     pub memory: bool,
+    /// The bytes of the plan of the stage in front of the model.
+    pub front: Option<Vec<u8>>,
+    /// The bytes of the plan of the stage behind the model.
+    pub back: Option<Vec<u8>>,
 }
 
 /// A size that is known only at run time.

@@ -10,10 +10,11 @@ mod cv;
 mod draw;
 mod exif;
 mod fit;
+mod font;
 mod resample;
 
 pub use codec::{decode, encode_png};
-pub use draw::draw_box;
+pub use draw::{Ink, draw_box, draw_disc, draw_line, draw_mask, draw_text};
 pub use fit::{Anchor, Fit, Placement, fit};
 
 use crate::{DataError, DataLimits, Result};

@@ -5,6 +5,9 @@ use embarca_ir::foreign::ForeignMeta;
 use crate::error::ReadError;
 use crate::limits::Budget;
 
+/// Longer properties that name a task are left alone.
+const MOST: usize = 256;
+
 /// Takes over a property that is known: `names` as Ultralytics writes it (`{0: 'cat', 1: 'dog'}`)
 /// or as a list, `character` as PaddleX does (a line each), `description`. Others, and what does
 /// not read as such, are left alone: they only inform.
@@ -28,6 +31,11 @@ pub(super) fn property(
         "character" => {
             budget.longer_list::<String>(0, value.lines().count())?;
             Some(value.lines().map(|line| budget.text(line)).collect::<Result<_, _>>()?)
+        }
+        "task" | "kpt_shape" | "imgsz" | "stride" if value.len() <= MOST => {
+            budget.text(key)?;
+            meta.properties.insert(key.to_owned(), budget.text(value)?);
+            return Ok(());
         }
         _ => return Ok(()),
     };

@@ -25,6 +25,8 @@ use crate::types::TensorType;
 pub use lookup::Table;
 pub use quantized_binary::Arithmetic;
 pub use recurrent::Activation;
+pub use reduce::Reduction;
+pub use resample::FILTERS;
 pub use rescale::Rescale;
 
 /// What the importer needs of a dossier.
@@ -157,6 +159,7 @@ registry! {
         concat::Concat,
         conv2d::Conv2d,
         conv_transpose2d::ConvTranspose2d,
+        ctc::Ctc,
         cumsum::Cumsum,
         dense::Dense,
         depth_to_space::DepthToSpace,
@@ -175,6 +178,7 @@ registry! {
         lookup::Lookup,
         lrn::Lrn,
         lstm::Lstm,
+        luma::Luma,
         matmul::Matmul,
         max_pool2d::MaxPool2d,
         maximum::Maximum,
@@ -182,12 +186,14 @@ registry! {
         mul::Mul,
         one_hot::OneHot,
         pad::Pad,
+        placement::Placement,
         prelu::Prelu,
         quantized_binary::QuantizedBinary,
         quantized_lstm::QuantizedLstm,
         range::Range,
         reduce::Reduce,
         requantize::Requantize,
+        resample::Resample,
         reshape::Reshape,
         resize::Resize,
         reverse_sequence::ReverseSequence,
@@ -205,6 +211,7 @@ registry! {
         ssd_detections::SsdDetections,
         standardize::Standardize,
         sub::Sub,
+        suppress::Suppress,
         tile::Tile,
         top_k::TopK,
         transpose::Transpose,

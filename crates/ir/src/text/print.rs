@@ -68,6 +68,10 @@ pub fn print_meta(meta: &Meta) -> String {
             let _ = writeln!(out, "{key} {}", list(values.iter().map(|&value| float(value))));
         }
     }
+    if !meta.properties.is_empty() {
+        let words = meta.properties.iter().flat_map(|(key, value)| [quoted(key), quoted(value)]);
+        let _ = writeln!(out, "properties {}", list(words));
+    }
     out
 }
 

@@ -284,6 +284,15 @@ impl<'t> Parser<'t> {
             "labels" => self.meta.labels = self.list(Self::text)?,
             "mean" => self.meta.mean = self.list(Self::float)?,
             "std" => self.meta.std = self.list(Self::float)?,
+            "properties" => {
+                let pos = self.pos;
+                let words = self.list(Self::text)?;
+                let (pairs, []) = words.as_chunks::<2>() else {
+                    return Err(self.lexer.error(pos, "expected keys, each with a value"));
+                };
+                let pairs = pairs.iter().cloned().map(<(String, String)>::from);
+                self.meta.properties = pairs.collect();
+            }
             _ => return Ok(false),
         }
         Ok(true)

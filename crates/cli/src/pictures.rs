@@ -1,0 +1,297 @@
+//! Pictures through a model and the stages of its task: answers, drawings, throughput.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use embarca::{Feed, Pipeline, Src, Staged, Ty, task::picture};
+use embarca_data::{Array, DataLimits, Image, atomic_write, image, read_file};
+use embarca_num::DType;
+
+use crate::answer::answer;
+use crate::answers::{self, Answer};
+use crate::args;
+use crate::engine::Engine;
+use crate::failure::{Failure, Result};
+use crate::json::Json;
+use crate::progress::Progress;
+use crate::show;
+use crate::verbs::run::{class_names, write};
+
+/// Names of files that a folder of pictures is searched for.
+const EXTENSIONS: [&str; 4] = ["png", "jpg", "jpeg", "bmp"];
+
+/// Whether a file is a picture, by its first bytes.
+pub fn is_picture(bytes: &[u8]) -> bool {
+    let starts = |magic: &[u8]| bytes.starts_with(magic);
+    starts(b"\x89PNG") || starts(b"\xff\xd8\xff") || starts(b"BM")
+}
+
+/// Whether an input is a picture, or a folder of pictures.
+pub fn concerns(path: &Path) -> bool {
+    use std::io::Read;
+    if path.is_dir() {
+        return true;
+    }
+    let mut start = Vec::new();
+    let file = std::fs::File::open(path);
+    let read = file.and_then(|file| file.take(8).read_to_end(&mut start));
+    read.is_ok() && is_picture(&start)
+}
+
+/// The files behind inputs: of folders their pictures, by name.
+fn files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for input in inputs {
+        if !input.is_dir() {
+            files.push(input.clone());
+            continue;
+        }
+        let named = |error| Failure::refused(format!("{}: {error}", input.display()));
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(input).map_err(named)? {
+            let path = entry.map_err(named)?.path();
+            let extension = path.extension().and_then(|extension| extension.to_str());
+            let extension = extension.unwrap_or("").to_ascii_lowercase();
+            if EXTENSIONS.contains(&extension.as_str()) {
+                found.push(path);
+            }
+        }
+        if found.is_empty() {
+            let what = format!("{}: no PNG, JPEG or BMP files", input.display());
+            return Err(Failure::refused(what));
+        }
+        found.sort();
+        files.extend(found);
+    }
+    Ok(files)
+}
+
+/// Reads a picture with three channels.
+pub fn read(path: &Path) -> Result<Image> {
+    let limits = DataLimits::default();
+    let decoded = read_file(path, &limits).and_then(|bytes| image::decode(&bytes, &limits));
+    Ok(decoded.map_err(|error| error.in_file(path))?.to_rgb())
+}
+
+/// Calls `run` with the picture as the front takes it.
+fn fed<T>(picture: &Image, run: impl FnOnce(&[Feed<'_>]) -> T) -> Result<T> {
+    let side = |side: usize| {
+        u32::try_from(side).map_err(|_| Failure::refused(format!("a picture {side} pixels wide")))
+    };
+    let dims = [1, side(picture.height)?, side(picture.width)?, 3];
+    let tensor = Src { ty: Ty { dtype: DType::U8, dims: &dims }, data: &picture.pixels };
+    Ok(run(&[Feed { name: "picture", tensor }]))
+}
+
+/// What a pipeline yields under a name, as an array.
+fn array(pipeline: &Pipeline, name: &str) -> Option<Array> {
+    let Src { ty, data } = pipeline.output(name)?;
+    let dims: Vec<usize> = ty.dims.iter().map(|&dim| dim as usize).collect();
+    Array::new(ty.dtype, &dims, data.to_vec()).ok()
+}
+
+/// The model's inputs for a picture; those that no stage yields are zeros.
+pub fn arrays(staged: &mut Staged, engine: &Engine, path: &Path) -> Result<Vec<Array>> {
+    let picture = read(path)?;
+    let pipeline = &mut staged.pipeline;
+    fed(&picture, |feeds| pipeline.prepare(feeds))?.map_err(Failure::refused)?;
+    let ports = engine.inputs().iter().enumerate();
+    ports
+        .map(|(i, port)| match array(pipeline, &format!("in{i}")) {
+            Some(array) => Ok(array),
+            None => {
+                let len: usize = port.preferred.iter().product();
+                let bytes = vec![0; len.saturating_mul(port.dtype.size())];
+                Ok(Array::new(port.dtype, &port.preferred, bytes)?)
+            }
+        })
+        .collect()
+}
+
+/// The remark on a picture that changes its shape.
+fn stretched(
+    picture: &Image,
+    staged: &Staged,
+    engine: &Engine,
+    given: &args::Run,
+) -> Option<String> {
+    let fit = embarca::task::Spec::from_toml(&staged.task.spec).ok()?.picture.and_then(|p| p.fit);
+    if fit.is_some_and(|fit| fit != "stretch") || given.prepare.fit.is_some() {
+        return None;
+    }
+    let is_fed = |i: &usize| staged.pipeline.output(&format!("in{i}")).is_some();
+    let index = (0..engine.inputs().len()).find(is_fed)?;
+    let Src { ty, .. } = staged.pipeline.output(&format!("in{index}"))?;
+    let dims: Vec<Option<usize>> = ty.dims.iter().map(|&dim| Some(dim as usize)).collect();
+    let frame = picture::frame(&dims, None)?;
+    let (width, height) = (frame.width?, frame.height?);
+    // What only the rounding to whole pixels changes is not worth a remark.
+    let (a, b) = (picture.width * height, picture.height * width);
+    (a.max(b) < a.abs_diff(b) * 20).then(|| {
+        format!(
+            "the picture of {}x{} is stretched to {width}x{height}; --fit crop or --fit letterbox \
+             keeps its shape",
+            picture.width, picture.height
+        )
+    })
+}
+
+/// Where the results of one picture go.
+enum Out {
+    Screen,
+    Tensors(PathBuf),
+    Drawing(PathBuf),
+}
+
+/// The destination for a picture: a file for one, a folder for several.
+fn out(given: Option<&PathBuf>, path: &Path, many: bool) -> Result<Out> {
+    let Some(given) = given else { return Ok(Out::Screen) };
+    let extension = given.extension().and_then(|extension| extension.to_str()).unwrap_or("");
+    match extension.to_ascii_lowercase().as_str() {
+        "npz" | "npy" | "png" if many => {
+            let what = format!("{}: one file for several pictures", given.display());
+            Err(Failure::usage(what).next("--out FOLDER      takes one of each"))
+        }
+        "npz" | "npy" => Ok(Out::Tensors(given.clone())),
+        "png" => Ok(Out::Drawing(given.clone())),
+        _ => {
+            let named = |error| Failure::refused(format!("{}: {error}", given.display()));
+            std::fs::create_dir_all(given).map_err(named)?;
+            let stem = path.file_stem().unwrap_or_default();
+            Ok(Out::Drawing(given.join(stem).with_extension("png")))
+        }
+    }
+}
+
+/// Runs a model on pictures and prints what it says.
+pub fn run(args: &args::Run, engine: &Engine) -> Result {
+    let files = files(&args.inputs)?;
+    let mut staged = crate::task::for_pictures(engine, &args.model, &args.prepare)?;
+    for (name, value) in [("score", args.score), ("overlap", args.overlap)] {
+        let Some(value) = value else { continue };
+        if !staged.pipeline.set(name, value) {
+            let what = format!("--{name}: this task has no such threshold");
+            return Err(Failure::usage(what));
+        }
+        for (known, old) in &mut staged.task.values {
+            if known == name {
+                *old = value;
+            }
+        }
+    }
+    let labels = match args.prepare.labels {
+        Some(_) => class_names(engine, &args.prepare)?,
+        None => staged.task.labels.clone(),
+    };
+    for note in &staged.task.notes {
+        show::note(note);
+    }
+    let many = 1 < files.len();
+    let start = Instant::now();
+    let (mut json, mut remarks) = (Vec::new(), Vec::new());
+    let mut progress = Progress::new("running");
+    for (i, path) in files.iter().enumerate() {
+        progress.at(i as f64 / files.len() as f64);
+        let out = out(args.out.as_ref(), path, many)?;
+        let mut picture = read(path)?;
+        let pipeline = &mut staged.pipeline;
+        fed(&picture, |feeds| pipeline.run(feeds))?
+            .map_err(|error| Failure::refused(format!("{}: {error}", path.display())))?;
+        if let Some(note) = stretched(&picture, &staged, engine, args)
+            && !remarks.contains(&note)
+        {
+            show::note(&note);
+            remarks.push(note);
+        }
+        let run = answers::Run {
+            pipeline: &staged.pipeline,
+            task: &staged.task,
+            labels: &labels,
+            top: usize::try_from(args.top).unwrap_or(usize::MAX),
+        };
+        let said = answers::read(&run)?;
+        let name = path.display().to_string();
+        if args.json {
+            json.push(to_json(&name, said.as_deref(), &run, engine)?);
+        } else if !matches!(out, Out::Tensors(_)) {
+            let head = if many { format!("{name}\n") } else { String::new() };
+            show::print(&(head + &to_text(said.as_deref(), &run, engine)?))?;
+        }
+        match out {
+            Out::Screen => {}
+            Out::Tensors(out) => {
+                let arrays: Vec<Array> =
+                    raw(&run, engine).into_iter().map(|(_, array)| array).collect();
+                write(&out, engine, &arrays, args.positional)?;
+                show::print(&format!("{}\n", out.display()))?;
+            }
+            Out::Drawing(out) => {
+                let Some(said) = &said else {
+                    let what = "the task of this model is not known, so nothing can be drawn";
+                    return Err(Failure::refused(what).next("--task FILE.toml      describes it"));
+                };
+                said.draw(&mut picture);
+                atomic_write(&out, &image::encode_png(&picture)?)?;
+                if !args.json {
+                    show::print(&format!("{}\n", out.display()))?;
+                }
+            }
+        }
+    }
+    if args.json {
+        return show::print(&format!("{}\n", Json::List(json)));
+    }
+    if many {
+        let seconds = start.elapsed().as_secs_f64();
+        let rate = show::digits(files.len() as f64 / seconds.max(1e-9));
+        let (count, seconds) = (files.len(), show::digits(seconds));
+        show::note(&format!("{count} pictures in {seconds} s, {rate} a second"));
+    }
+    Ok(())
+}
+
+/// The model's own outputs, where the task has no answer.
+fn raw(run: &answers::Run<'_>, engine: &Engine) -> Vec<(usize, Array)> {
+    let outputs = 0..engine.outputs().len();
+    outputs.filter_map(|i| Some((i, array(run.pipeline, &format!("out{i}"))?))).collect()
+}
+
+fn to_text(said: Option<&dyn Answer>, run: &answers::Run<'_>, engine: &Engine) -> Result<String> {
+    let caps = show::caps();
+    if let Some(said) = said {
+        return Ok(said.text(&caps));
+    }
+    let mut text = String::new();
+    for (i, array) in raw(run, engine) {
+        let port = &engine.outputs()[i];
+        let labels = if i == 0 { run.labels } else { &[] };
+        text += &answer(&array, port, labels)?.text(port, &array, run.top, &caps);
+    }
+    Ok(text)
+}
+
+fn to_json(
+    name: &str,
+    said: Option<&dyn Answer>,
+    run: &answers::Run<'_>,
+    engine: &Engine,
+) -> Result<Json> {
+    let mut members = vec![("input".to_owned(), name.into())];
+    match said {
+        Some(said) => {
+            let (key, value) = said.json();
+            members.push(("task".to_owned(), run.task.kind.as_str().into()));
+            members.push((key.to_owned(), value));
+        }
+        None => {
+            let mut outputs = Vec::new();
+            for (i, array) in raw(run, engine) {
+                let port = &engine.outputs()[i];
+                let labels = if i == 0 { run.labels } else { &[] };
+                outputs.push(answer(&array, port, labels)?.json(port, &array, run.top));
+            }
+            members.push(("outputs".to_owned(), Json::List(outputs)));
+        }
+    }
+    Ok(Json::Object(members))
+}

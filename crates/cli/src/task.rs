@@ -1,0 +1,126 @@
+//! Which task a model has: described, stored in the plan, or recognized; and the user's changes.
+
+use std::path::Path;
+
+use embarca::task::{PictureSpec, Spec};
+use embarca::{Pipeline, Staged, fed_with_pictures, staged};
+use embarca_data::{DataLimits, labels, read_file};
+
+use crate::args::{FitArg, Layout, Prepare};
+use crate::engine::{Engine, refusal};
+use crate::failure::{Failure, Result};
+
+/// Reads a description, and the labels that it names.
+pub fn read(path: &Path) -> Result<Spec> {
+    let shown = path.display();
+    let limits = DataLimits::default();
+    let bytes = read_file(path, &limits).map_err(|error| error.in_file(path))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Failure::refused(format!("{shown}: a description is text")))?;
+    let refuse = |error| Failure::refused(format!("{shown}: {error}"));
+    let mut spec = Spec::from_toml(&text).map_err(refuse)?;
+    if let Some(file) = spec.labels_file.take() {
+        let file = path.parent().unwrap_or(Path::new("")).join(file);
+        let read = read_file(&file, &limits).and_then(|bytes| labels::read(&bytes, &limits));
+        spec.labels = read.map_err(|error| error.in_file(&file))?;
+    }
+    Ok(spec)
+}
+
+/// What the user says on the command line about pictures.
+fn change(picture: &mut PictureSpec, given: &Prepare) {
+    if !given.mean.is_empty() || !given.std.is_empty() {
+        (picture.mean, picture.std) = (given.mean.clone(), given.std.clone());
+    }
+    if given.bgr {
+        picture.colours = Some("bgr".to_owned());
+    }
+    if let Some(layout) = given.layout {
+        let axes = match layout {
+            Layout::Nhwc => "nhwc",
+            Layout::Nchw => "nchw",
+            Layout::Ncwh => "ncwh",
+        };
+        picture.axes = Some(axes.to_owned());
+    }
+    if let Some(fit) = given.fit {
+        let name = match fit {
+            FitArg::Stretch => "stretch",
+            FitArg::Crop => "crop",
+            FitArg::Letterbox => "letterbox",
+            FitArg::Corner => "corner",
+        };
+        if name != "crop" {
+            picture.short = None;
+        }
+        picture.fit = Some(name.to_owned());
+    }
+    if let Some(filter) = &given.filter {
+        picture.filter = Some(filter.clone());
+    }
+}
+
+/// Whether the user changes what a plan's own stages do.
+fn changes(given: &Prepare) -> bool {
+    given.task.is_some()
+        || given.bgr
+        || given.layout.is_some()
+        || given.fit.is_some()
+        || given.filter.is_some()
+        || !given.mean.is_empty()
+        || !given.std.is_empty()
+}
+
+/// The stages for pictures: those of the plan, or made for what is described or recognized. A model
+/// whose answer is not recognized gets a front alone.
+pub fn for_pictures(engine: &Engine, path: &Path, given: &Prepare) -> Result<Staged> {
+    let plan = engine.plan();
+    if given.std.contains(&0.0) {
+        return Err(Failure::usage("--std divides, so it cannot be 0"));
+    }
+    if !changes(given)
+        && let Some(pipeline) = Pipeline::of(plan).map_err(|error| refusal(error.into(), path))?
+        && pipeline.takes("picture")
+    {
+        return Ok(Staged { pipeline, task: engine.task().clone() });
+    }
+    let net = engine.net();
+    let spec = match &given.task {
+        Some(file) => Some(read(file)?),
+        None if !engine.task().spec.is_empty() => {
+            let spec = Spec::from_toml(&engine.task().spec);
+            let damaged = |error| Failure::refused(format!("{}: {error}", path.display()));
+            Some(spec.map_err(damaged)?)
+        }
+        None => {
+            let mut net = net.clone();
+            net.labels = crate::verbs::run::class_names(engine, given)?;
+            embarca::task::recognize(&net, true)
+        }
+    };
+    let refuse = |error: embarca::Error| {
+        refusal(error, path)
+            .next("embarca run MODEL --tensors in.npz      feeds it raw numbers")
+            .next("--layout nhwc or --layout nchw      says which axes are height and width")
+    };
+    match spec {
+        Some(mut spec) => {
+            change(spec.picture.get_or_insert_with(PictureSpec::default), given);
+            if let Some(file) = &given.labels {
+                let limits = DataLimits::default();
+                let read = read_file(file, &limits).and_then(|b| labels::read(&b, &limits));
+                spec.labels = read.map_err(|error| error.in_file(file))?;
+            }
+            staged(plan, net, &spec).map_err(refuse)
+        }
+        None => {
+            let mut picture = PictureSpec::default();
+            let is_picture = |port: &embarca::task::Port| {
+                embarca::task::picture::frame(&port.dims, None).is_some()
+            };
+            picture.input = net.inputs.iter().position(is_picture).unwrap_or(0);
+            change(&mut picture, given);
+            fed_with_pictures(plan, net, &picture).map_err(refuse)
+        }
+    }
+}

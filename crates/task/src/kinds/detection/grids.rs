@@ -1,0 +1,108 @@
+//! Detectors that answer for the cells of grids of several strides.
+
+use embarca_ir::{Dim, ops};
+use embarca_kernels::reduce::Kind;
+
+use super::{Candidates, found, input_size, rows, sigmoid, table};
+use crate::error::TaskError;
+use crate::front::picture;
+use crate::kinds::output;
+use crate::net::{Finish, Net};
+use crate::spec::{Decoder, PictureSpec, Scores, Spec};
+use crate::stage::{Result, Stage};
+
+/// The strides of NanoDet's grids; the last only in NanoDet-Plus.
+const STRIDES: [usize; 4] = [8, 16, 32, 64];
+
+/// Outputs of scores and of distributions, one of each for a stride, in the strides' order.
+fn heads(net: &Net, [height, width]: [usize; 2]) -> Option<(Vec<usize>, Vec<usize>)> {
+    let count = net.outputs.len() / 2;
+    if !net.outputs.len().is_multiple_of(2) || !matches!(count, 3 | 4) {
+        return None;
+    }
+    let (mut scores, mut boxes) = (Vec::new(), Vec::new());
+    for &stride in &STRIDES[..count] {
+        let cells = height.div_ceil(stride) * width.div_ceil(stride);
+        let of_stride = net.outputs.iter().enumerate().filter_map(|(at, port)| match rows(port)? {
+            [Some(n), Some(k)] if n == cells => Some((at, k)),
+            _ => None,
+        });
+        let [(first, k), (second, other)] = of_stride.collect::<Vec<_>>()[..] else {
+            return None;
+        };
+        // Distributions have as many values for each of four sides; scores come first.
+        if !other.is_multiple_of(4) || k == other && net.labels.len() == other {
+            return None;
+        }
+        scores.push(first);
+        boxes.push(second);
+    }
+    Some((scores, boxes))
+}
+
+/// A pair of outputs for each stride.
+pub fn recognize_nanodet(net: &Net) -> Option<Spec> {
+    let frame = picture::frame(&net.inputs.first()?.dims, None)?;
+    let (scores, boxes) = heads(net, [frame.height?, frame.width?])?;
+    let done = net.outputs.get(scores[0])?.finish == Finish::Sigmoid;
+    let picture = PictureSpec {
+        colours: Some("bgr".to_owned()),
+        // NanoDet's own configuration.
+        mean: vec![103.53, 116.28, 123.675],
+        std: vec![57.375, 57.12, 58.395],
+        ..PictureSpec::default()
+    };
+    Some(Spec {
+        outputs: [scores, boxes].concat(),
+        scores: Some(if done { Scores::Probabilities } else { Scores::Sigmoid }),
+        picture: Some(picture),
+        ..found(Decoder::Nanodet)
+    })
+}
+
+pub fn nanodet(spec: &Spec, net: &Net, stage: &mut Stage<'_>) -> Result<Candidates> {
+    let [height, width] = input_size(spec, net)?;
+    let heads = if spec.outputs.is_empty() { net.outputs.len() } else { spec.outputs.len() };
+    let strides = heads / 2;
+    if !heads.is_multiple_of(2) || !(1..=STRIDES.len()).contains(&strides) {
+        let what = format!("NanoDet has scores and boxes for each stride, not {heads} outputs");
+        return Err(TaskError::spec(what));
+    }
+    let (mut scores, mut boxes) = (Vec::new(), Vec::new());
+    for (i, &stride) in STRIDES[..strides].iter().enumerate() {
+        scores.push(table(stage, net, output(spec, i))?);
+        let x = table(stage, net, output(spec, strides + i))?;
+        let [n, bins] = stage.known(x)?[..] else {
+            return Err(TaskError::spec("the boxes are no table"));
+        };
+        let (rows, columns) = (height.div_ceil(stride), width.div_ceil(stride));
+        if n != rows * columns || !bins.is_multiple_of(4) {
+            let what = format!("{n} boxes are not {columns} by {rows} cells of stride {stride}");
+            return Err(TaskError::spec(what));
+        }
+        let bins = bins / 4;
+        // Generalized focal loss: the distance to a side is the mean of a distribution.
+        let dims = [n, 4, bins].map(|dim| Dim::from(dim as i64));
+        let x = stage.reshape(x, &dims)?;
+        let x = stage.op(ops::Softmax { axis: 2, beta: 1.0 }, &[x])?;
+        let values: Vec<f32> = (0..bins).map(|bin| (bin * stride) as f32).collect();
+        let values = stage.row(&values);
+        let x = stage.op(ops::Mul {}, &[x, values])?;
+        let by = ops::Reduction(Kind::Sum);
+        let x = stage.op(ops::Reduce { by, axes: vec![2], keep: false }, &[x])?;
+        let centre = |at: usize| (at as f32 + 0.5) * stride as f32;
+        let centres: Vec<Vec<f32>> =
+            (0..n).map(|i| vec![centre(i % columns), centre(i / columns)]).collect();
+        let centres = stage.table(&centres);
+        let (before, behind) = (stage.slice(x, 1, 0, 2)?, stage.slice(x, 1, 2, 4)?);
+        let from = stage.op(ops::Sub {}, &[centres, before])?;
+        let to = stage.op(ops::Add {}, &[centres, behind])?;
+        boxes.push(stage.concat(&[from, to], 1)?);
+    }
+    let mut scores = stage.concat(&scores, 0)?;
+    if spec.scores != Some(Scores::Probabilities) {
+        scores = sigmoid(stage, scores)?;
+    }
+    let boxes = stage.concat(&boxes, 0)?;
+    Ok(Candidates { boxes, scores, classes: None, points: None, unit: false, done: false })
+}

@@ -1,0 +1,133 @@
+//! Ultralytics' detectors: boxes as centre and size in pixels of the model's input.
+
+use embarca_ir::Dim;
+use embarca_ir::ops;
+
+use super::{Candidates, corners_of, found, rows, table};
+use crate::error::TaskError;
+use crate::kinds::{numbers, output};
+use crate::net::Net;
+use crate::spec::{Decoder, PictureSpec, Spec};
+use crate::stage::{Result, Stage};
+
+/// How Ultralytics prepares a picture: in the middle of grey, OpenCV's linear filter.
+fn prepared(decoder: Decoder) -> Spec {
+    let text = |text: &str| Some(text.to_owned());
+    let picture = PictureSpec {
+        fit: text("letterbox"),
+        filter: text("opencv-linear"),
+        std: vec![255.0],
+        ..PictureSpec::default()
+    };
+    Spec { picture: Some(picture), ..found(decoder) }
+}
+
+/// Pixels of the input, where they are known.
+fn pixels(net: &Net) -> Option<usize> {
+    let dims = net.inputs.first()?.dims.iter();
+    let sides: Option<Vec<usize>> = dims.skip(1).copied().collect();
+    let [height, width] = match sides?[..] {
+        [3, height, width] | [height, width, 3] => [height, width],
+        _ => return None,
+    };
+    Some(height * width)
+}
+
+/// Cells of the grids of strides 8, 16 and 32, where the input's size is known.
+fn cells(net: &Net) -> Option<usize> {
+    pixels(net).map(|pixels| pixels / 64 + pixels / 256 + pixels / 1024)
+}
+
+/// Keypoints of each box and values of each, as `kpt_shape` says.
+fn keypoints(net: &Net) -> Option<[usize; 2]> {
+    match numbers(net.properties.get("kpt_shape")?)[..] {
+        [points, values @ (2 | 3)] => Some([points, values]),
+        _ => None,
+    }
+}
+
+/// Classes of an Ultralytics file: its names, else what is left of the channels.
+fn classes(net: &Net, channels: usize) -> Option<usize> {
+    let points = keypoints(net).map_or(0, |[points, values]| points * values);
+    let left = channels.checked_sub(4 + points)?;
+    (0 < left && (net.labels.is_empty() || net.labels.len() == left)).then_some(left)
+}
+
+/// `[1, 4 + C, N]` with a cell for each of the `N`, or an author's word.
+pub fn recognize_v8(net: &Net) -> Option<Spec> {
+    let [port] = &net.outputs[..] else { return None };
+    let [Some(channels), n] = rows(port)? else { return None };
+    let said = matches!(net.properties.get("task").map(String::as_str), Some("detect" | "pose"));
+    let counted = n.is_some() && n == cells(net) && n != pixels(net);
+    classes(net, channels)?;
+    let mut spec = (said || counted).then(|| prepared(Decoder::Yolov8))?;
+    if keypoints(net) == Some([17, 3]) {
+        (spec.points, spec.skeleton) = crate::kinds::body();
+    }
+    Some(spec)
+}
+
+/// `[1, N, 5 + C]` with three boxes for each cell.
+pub fn recognize_v5(net: &Net) -> Option<Spec> {
+    let port = net.outputs.first()?;
+    let [n @ Some(_), Some(channels @ 6..)] = rows(port)? else { return None };
+    (n == cells(net).map(|cells| 3 * cells)
+        && (net.labels.is_empty() || net.labels.len() == channels - 5))
+        .then(|| prepared(Decoder::Yolov5))
+}
+
+/// `[1, N, 6]` from an Ultralytics file.
+pub fn recognize_end_to_end(net: &Net) -> Option<Spec> {
+    let [port] = &net.outputs[..] else { return None };
+    let said = net.properties.get("task").is_some_and(|task| task == "detect");
+    (said && matches!(rows(port)?, [_, Some(6)])).then(|| prepared(Decoder::EndToEnd))
+}
+
+pub fn v8(spec: &Spec, net: &Net, stage: &mut Stage<'_>) -> Result<Candidates> {
+    let x = table(stage, net, output(spec, 0))?;
+    let x = stage.b.transpose(x, &[1, 0])?;
+    let dims = stage.dims(x);
+    let channels = dims[1].known().and_then(|channels| usize::try_from(channels).ok());
+    let channels = channels.unwrap_or(0);
+    let points = keypoints(net);
+    let classes = classes(net, channels).ok_or_else(|| {
+        TaskError::spec(format!("{channels} channels are not 4 and one for each class"))
+    })?;
+    let boxes = stage.slice(x, 1, 0, 4)?;
+    let boxes = corners_of(stage, boxes)?;
+    let scores = stage.slice(x, 1, 4, 4 + classes)?;
+    let points = match points {
+        Some([count, values]) => {
+            let start = 4 + classes;
+            let points = stage.slice(x, 1, start, start + count * values)?;
+            let dims = [dims[0].clone(), Dim::from(count as i64), Dim::from(values as i64)];
+            Some(stage.reshape(points, &dims)?)
+        }
+        None => None,
+    };
+    Ok(Candidates { boxes, scores, classes: None, points, unit: false, done: false })
+}
+
+pub fn v5(spec: &Spec, net: &Net, stage: &mut Stage<'_>) -> Result<Candidates> {
+    let x = table(stage, net, output(spec, 0))?;
+    let channels = stage.dims(x)[1].known().and_then(|channels| usize::try_from(channels).ok());
+    let channels = channels.filter(|&channels| 5 < channels).ok_or_else(|| {
+        TaskError::spec("the output is not 5 numbers and one for each class in a row")
+    })?;
+    let boxes = stage.slice(x, 1, 0, 4)?;
+    let boxes = corners_of(stage, boxes)?;
+    let object = stage.slice(x, 1, 4, 5)?;
+    let scores = stage.slice(x, 1, 5, channels)?;
+    let scores = stage.op(ops::Mul {}, &[scores, object])?;
+    Ok(Candidates { boxes, scores, classes: None, points: None, unit: false, done: false })
+}
+
+pub fn end_to_end(spec: &Spec, net: &Net, stage: &mut Stage<'_>) -> Result<Candidates> {
+    let x = table(stage, net, output(spec, 0))?;
+    let boxes = stage.slice(x, 1, 0, 4)?;
+    let scores = stage.slice(x, 1, 4, 5)?;
+    let classes = stage.slice(x, 1, 5, 6)?;
+    let n = stage.dims(x)[0].clone();
+    let classes = Some(stage.reshape(classes, &[n])?);
+    Ok(Candidates { boxes, scores, classes, points: None, unit: false, done: true })
+}

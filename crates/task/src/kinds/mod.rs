@@ -1,0 +1,142 @@
+//! The kinds of tasks, one file each: how a model of the kind is recognized, and its back.
+
+mod classification;
+mod detection;
+
+use embarca_ir::Model;
+
+use crate::error::TaskError;
+use crate::front::picture;
+use crate::net::{Net, Port};
+use crate::section::Section;
+use crate::spec::{Carry, Kind, PictureSpec, Spec};
+use crate::stage::{Result, Stage};
+
+/// What a kind consists of.
+struct Definition {
+    kind: Kind,
+    /// The task, when the model is of this kind; without `picture` and `carry`.
+    recognize: fn(&Net) -> Option<Spec>,
+    /// Adds what turns the model's outputs into the answer.
+    back: fn(&Spec, &Net, &mut Stage<'_>, &mut Section) -> Result<()>,
+}
+
+/// In the order in which models are asked: what is told by more comes first.
+const DEFINITIONS: &[Definition] = &[
+    Definition { kind: Kind::Detection, recognize: detection::recognize, back: detection::back },
+    Definition {
+        kind: Kind::Classification,
+        recognize: classification::recognize,
+        back: classification::back,
+    },
+];
+
+/// The task of a model, told from its ports and metadata. With `given`, its input is taken for a
+/// picture wherever it can be one; otherwise only where it is one beyond doubt.
+pub fn recognize(net: &Net, given: bool) -> Option<Spec> {
+    let is_picture = |port: &Port| {
+        if given { picture::frame(&port.dims, None).is_some() } else { picture::is_picture(port) }
+    };
+    let input = net.inputs.iter().position(is_picture)?;
+    let carry = carried(net, input)?;
+    let mut spec = DEFINITIONS.iter().find_map(|definition| (definition.recognize)(net))?;
+    spec.carry = carry;
+    let picture = spec.picture.get_or_insert_with(PictureSpec::default);
+    picture.input = input;
+    if picture.size.is_none() {
+        picture.size = declared_size(net, input);
+    }
+    Some(spec)
+}
+
+/// Inputs beside `main`, each with the output of the same type that it takes in the next run; `None`
+/// where one has none.
+fn carried(net: &Net, main: usize) -> Option<Vec<Carry>> {
+    let mut carry: Vec<Carry> = Vec::new();
+    for (to, input) in net.inputs.iter().enumerate().filter(|(to, _)| *to != main) {
+        let same = |output: &Port| {
+            output.dtype == input.dtype
+                && output.dims == input.dims
+                && output.dims.iter().all(Option::is_some)
+        };
+        let free = |from: usize| carry.iter().all(|carry| carry.from != from);
+        let from = (0..net.outputs.len()).find(|&from| same(&net.outputs[from]) && free(from))?;
+        carry.push(Carry { from, to });
+    }
+    Some(carry)
+}
+
+/// The size that an Ultralytics file names, where the input leaves it open.
+fn declared_size(net: &Net, input: usize) -> Option<[usize; 2]> {
+    let dims = &net.inputs.get(input)?.dims;
+    let frame = picture::frame(dims, None)?;
+    if frame.height.is_some() || frame.width.is_some() {
+        return None;
+    }
+    let [height, width] = numbers(net.properties.get("imgsz")?)[..] else { return None };
+    Some([height, width])
+}
+
+/// The whole numbers in a list as Python writes it.
+pub(crate) fn numbers(text: &str) -> Vec<usize> {
+    let words = text.split(|c: char| !c.is_ascii_digit());
+    words.filter_map(|word| word.parse().ok()).collect()
+}
+
+/// The back of a task; `None` where the model's outputs are the answer.
+pub(crate) fn back(spec: &Spec, net: &Net, section: &mut Section) -> Result<Option<Model>> {
+    let find = DEFINITIONS.iter().find(|definition| definition.kind == spec.kind);
+    let definition =
+        find.ok_or_else(|| TaskError::spec(format!("{} is not supported yet", spec.kind)))?;
+    let mut model = Model::new("back");
+    let mut stage = Stage::new(&mut model);
+    (definition.back)(spec, net, &mut stage, section)?;
+    Ok((!model.main().outputs.is_empty()).then_some(model))
+}
+
+/// Output number `at` of those that the task names, or of the model's.
+pub(crate) fn output(spec: &Spec, at: usize) -> usize {
+    spec.outputs.get(at).copied().unwrap_or(at)
+}
+
+/// The keypoints of a body as COCO orders them, and the bones between them.
+pub(crate) fn body() -> (Vec<String>, Vec<[u32; 2]>) {
+    let names = [
+        "nose",
+        "left eye",
+        "right eye",
+        "left ear",
+        "right ear",
+        "left shoulder",
+        "right shoulder",
+        "left elbow",
+        "right elbow",
+        "left wrist",
+        "right wrist",
+        "left hip",
+        "right hip",
+        "left knee",
+        "right knee",
+        "left ankle",
+        "right ankle",
+    ];
+    let bones = [
+        [0, 1],
+        [0, 2],
+        [1, 3],
+        [2, 4],
+        [5, 6],
+        [5, 7],
+        [7, 9],
+        [6, 8],
+        [8, 10],
+        [5, 11],
+        [6, 12],
+        [11, 12],
+        [11, 13],
+        [13, 15],
+        [12, 14],
+        [14, 16],
+    ];
+    (names.map(str::to_owned).to_vec(), bones.to_vec())
+}

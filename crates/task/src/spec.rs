@@ -1,0 +1,275 @@
+//! The description of a task, as its TOML file states it. What is left out is recognized.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::TaskError;
+
+/// A description longer than this is refused.
+const MOST_BYTES: usize = 1 << 24;
+
+/// A task.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Spec {
+    /// What the answer is.
+    pub kind: Kind,
+    /// The names of classes, characters or keypoints, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// A file with these names, one a line, beside the description. Whoever reads files turns it
+    /// into `labels`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels_file: Option<String>,
+    /// The output that answers: its number. Several where a task has several; all in order when
+    /// left out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<usize>,
+    /// How the scores of classes are meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scores: Option<Scores>,
+    /// How boxes or points are decoded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decoder: Option<Decoder>,
+    /// The least score that counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<f32>,
+    /// The largest overlap (intersection over union) of two boxes of one class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overlap: Option<f32>,
+    /// The most boxes, lines or points that are found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub most: Option<usize>,
+    /// The class that stands for nothing: the background of detectors, the blank of recognizers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blank: Option<usize>,
+    /// The names of keypoints, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub points: Vec<String>,
+    /// Pairs of keypoints that a skeleton joins.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub skeleton: Vec<[u32; 2]>,
+    /// Inputs that take an output of the run before, zeros at first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub carry: Vec<Carry>,
+    /// How a picture becomes the model's input.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub picture: Option<PictureSpec>,
+}
+
+/// What an answer is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// One class of several.
+    #[default]
+    Classification,
+    /// Boxes with classes.
+    Detection,
+    /// A class for each pixel.
+    Segmentation,
+    /// The keypoints of a body, a hand or a face.
+    Pose,
+    /// Where there is text.
+    TextDetection,
+    /// What a line of text says.
+    TextRecognition,
+    /// A larger picture.
+    SuperResolution,
+}
+
+impl Kind {
+    /// Every kind with its name.
+    pub const ALL: [(Self, &'static str); 7] = [
+        (Self::Classification, "classification"),
+        (Self::Detection, "detection"),
+        (Self::Segmentation, "segmentation"),
+        (Self::Pose, "pose"),
+        (Self::TextDetection, "text-detection"),
+        (Self::TextRecognition, "text-recognition"),
+        (Self::SuperResolution, "super-resolution"),
+    ];
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Self::ALL.iter().find(|(kind, _)| kind == self);
+        f.write_str(name.map_or("", |(_, name)| name))
+    }
+}
+
+/// How the scores of classes are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scores {
+    /// Numbers from 0 to 1.
+    Probabilities,
+    /// Numbers that a softmax turns into probabilities.
+    Logits,
+    /// Numbers that a sigmoid turns into probabilities, one by one.
+    Sigmoid,
+}
+
+/// How boxes or points are decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decoder {
+    /// Ultralytics' YOLOv5: `[1, N, 5 + C]` of centre, size, objectness and classes, in pixels.
+    Yolov5,
+    /// Ultralytics' YOLOv8, YOLO11 and later: `[1, 4 + C, N]`; behind the classes, keypoints.
+    Yolov8,
+    /// YOLOv10 and others without suppression: `[1, N, 6]` of corners in pixels, score and class.
+    EndToEnd,
+    /// NanoDet: class scores and box distributions for each stride of 8, 16, 32 (and 64).
+    Nanodet,
+    /// MediaPipe's BlazeFace: 896 anchors on 128 by 128 pixels, six keypoints each.
+    Blazeface,
+    /// SSD boxes that are decoded: corners from 0 to 1.
+    Corners,
+    /// UltraFace's offsets to its priors.
+    Ultraface,
+    /// TFLite's `TFLite_Detection_PostProcess`: boxes, classes, scores and their number.
+    Postprocess,
+    /// Caffe's `DetectionOutput`: rows of image, class, score, corners from 0 to 1.
+    DetectionOutput,
+}
+
+/// An input that takes an output of the run before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Carry {
+    /// The number of the output.
+    pub from: usize,
+    /// The number of the input.
+    pub to: usize,
+}
+
+/// How a picture becomes the model's input.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct PictureSpec {
+    /// The number of the input.
+    pub input: usize,
+    /// Height and width, where the model leaves them open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<[usize; 2]>,
+    /// The most pixels of the longer side, where the model leaves both open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub longest: Option<usize>,
+    /// Open sides are multiples of this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub multiple: Option<usize>,
+    /// How a picture of another shape is made to fit: `stretch`, `letterbox` (in the middle),
+    /// `corner` (a letterbox at the top left) or `crop`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fit: Option<String>,
+    /// What is beside a letterboxed picture, 0 to 255.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fill: Option<u8>,
+    /// The shorter side before a crop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub short: Option<usize>,
+    /// Whose arithmetic resizes: `pillow-bilinear`, `opencv-linear`, `tensorflow`, ...
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+    /// `rgb`, `bgr` or `grey`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub colours: Option<String>,
+    /// The order of the input's axes: `nhwc`, `nchw`, or `ncwh` for nets that were trained in
+    /// MATLAB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub axes: Option<String>,
+    /// Subtracted from each channel: pixels of 0 to 255, or of 0 to 1 when all are fractions.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mean: Vec<f32>,
+    /// Divides each channel after the mean.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub std: Vec<f32>,
+}
+
+impl Spec {
+    /// A task of a kind, everything else left to the model.
+    pub fn new(kind: Kind) -> Self {
+        Self { kind, ..Self::default() }
+    }
+
+    /// Reads a description.
+    ///
+    /// # Errors
+    /// When it is not TOML, or holds what no task has.
+    pub fn from_toml(text: &str) -> Result<Self, TaskError> {
+        if MOST_BYTES < text.len() {
+            return Err(TaskError::spec(format!("a description of {} bytes", text.len())));
+        }
+        let spec: Self = toml::from_str(text).map_err(|error| {
+            let place = error.span().map_or_else(String::new, |span| {
+                let before = text.get(..span.start).unwrap_or_default();
+                format!("line {}: ", 1 + before.matches('\n').count())
+            });
+            TaskError::spec(format!("{place}{}", error.message()))
+        })?;
+        spec.check()?;
+        Ok(spec)
+    }
+
+    /// The description as text that reads back.
+    ///
+    /// # Errors
+    /// Only by a defect.
+    pub fn to_toml(&self) -> Result<String, TaskError> {
+        toml::to_string(self)
+            .map_err(|error| TaskError { is_bug: true, ..TaskError::spec(error.to_string()) })
+    }
+
+    fn check(&self) -> Result<(), TaskError> {
+        let share = |name: &str, value: Option<f32>| match value {
+            Some(value) if !(0.0..=1.0).contains(&value) => {
+                Err(TaskError::spec(format!("{name} is {value}; it lies between 0 and 1")))
+            }
+            _ => Ok(()),
+        };
+        share("score", self.score)?;
+        share("overlap", self.overlap)?;
+        if self.most.is_some_and(|most| !(1..=10_000).contains(&most)) {
+            return Err(TaskError::spec("most is a number from 1 to 10000"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_have_names() {
+        for (kind, name) in Kind::ALL {
+            let spec = Spec::from_toml(&format!("kind = \"{name}\"")).unwrap();
+            assert_eq!((spec.kind, kind.to_string()), (kind, name.to_owned()));
+        }
+    }
+
+    #[test]
+    fn descriptions_read_back() {
+        let text = "kind = \"detection\"\ndecoder = \"yolov8\"\nscore = 0.4\n\
+                    [[carry]]\nfrom = 1\nto = 2\n[picture]\nfit = \"corner\"\nstd = [255.0]\n";
+        let spec = Spec::from_toml(text).unwrap();
+        assert_eq!(spec.carry, [Carry { from: 1, to: 2 }]);
+        assert_eq!(Spec::from_toml(&spec.to_toml().unwrap()).unwrap(), spec);
+    }
+
+    #[test]
+    fn mistakes_have_places() {
+        for (text, part) in [
+            ("kind = \"detection\"\nscroe = 1", "line 2: unknown field `scroe`"),
+            ("kind = \"guess\"", "line 1: unknown variant `guess`"),
+            ("score = 2.0", "between 0 and 1"),
+            ("most = 0", "most"),
+            ("kind = [", "line 1"),
+        ] {
+            let error = Spec::from_toml(text).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}
