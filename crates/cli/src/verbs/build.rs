@@ -25,10 +25,15 @@ fn task(args: &Build, model: &Model, targets: &[&str]) -> Result<Option<Spec>> {
     let spec = match &args.task {
         Some(file) if file.as_os_str() == "none" => return Ok(None),
         Some(file) => crate::task::read(file)?,
-        None => match embarca::task::recognize(&model.net(), false) {
-            Some(spec) => spec,
-            None => return Ok(None),
-        },
+        None => {
+            let net = model.net();
+            let spec = embarca::task::recognize(&net, false);
+            // What was only guessed must not keep a model from being built.
+            match spec.filter(|spec| embarca::task::stages(spec, &net).is_ok()) {
+                Some(spec) => spec,
+                None => return Ok(None),
+            }
+        }
     };
     // A front takes pictures of any size.
     let open = |id: &&str| embarca_target::find(id).is_none_or(|target| target.symbolic);
