@@ -1,6 +1,6 @@
 //! From a schedule to the plain data that the plan writer takes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use embarca_ir::dim::Atom;
 use embarca_ir::{Const, Dim, Model, Quant};
@@ -155,99 +155,124 @@ pub fn family(target: &Target) -> Result<Family, CompileError> {
     })
 }
 
-/// Adds the program of a schedule to a plan.
+/// Adds the program of a model's schedules to a plan.
+///
+/// # Errors
+/// When a kernel refuses a step, or something exceeds what a plan holds.
 pub fn program(
     plan: &mut PlanSource,
     model: &Model,
-    schedule: &Schedule,
+    schedules: &[Schedule],
     target: &Target,
 ) -> Result<(), CompileError> {
-    let mut exprs = Exprs::default();
-    let mut blob = |data: &Const| {
-        plan.weights.push(data.data.to_vec());
-        plan.weights.len() - 1
-    };
-    let mut tensors = Vec::with_capacity(schedule.tensors.len());
-    for tensor in &schedule.tensors {
-        let storage = match &tensor.place {
-            Place::Const(data) => {
-                StorageSource::Weights { blob: blob(data), packing: Packing::default() }
-            }
-            Place::Input(_) => StorageSource::Input,
-            Place::Output(_) => StorageSource::Output,
-            Place::State(number) => StorageSource::State(*number as usize),
-            Place::Arena => StorageSource::Arena { offset: 0 },
-            Place::Alias(of, offset) => {
-                StorageSource::Alias { tensor: *of, offset: exprs.dim(offset)? }
-            }
-        };
-        let dims = tensor.ty.dims.iter().map(|dim| exprs.dim(dim)).collect::<Result<_, _>>()?;
-        tensors.push(TensorSource {
-            name: tensor.name.clone(),
-            dtype: tensor.ty.dtype,
-            dims,
-            storage,
-            layout: Layout::ROW_MAJOR,
-            quant: quant(tensor.ty.quant.as_ref()),
-        });
+    let mut emitter = Emitter { plan, model, exprs: Exprs::default(), kernels: BTreeMap::new() };
+    let mut functions = Vec::with_capacity(schedules.len());
+    for schedule in schedules {
+        functions.push(emitter.function(schedule)?);
     }
     let mut states = Vec::new();
-    for state in &schedule.states {
+    for state in schedules.iter().flat_map(|schedule| &schedule.states) {
         let zeros = state.initial.data.iter().all(|&byte| byte == 0);
-        let dims = state.initial.dims.iter().map(|&dim| exprs.dim(&Dim::Known(dim as i64)));
+        let dims = state.initial.dims.iter().map(|&dim| Dim::Known(dim as i64));
+        let dims = dims.map(|dim| emitter.exprs.dim(&dim)).collect::<Result<_, _>>()?;
         states.push(StateSource {
             name: state.name.clone(),
             dtype: state.initial.dtype,
-            dims: dims.collect::<Result<_, _>>()?,
-            initial: (!zeros).then(|| blob(&state.initial)),
+            dims,
+            initial: (!zeros).then(|| emitter.blob(&state.initial)),
             reset_group: 0,
         });
     }
-    let mut kernel_names = std::collections::BTreeMap::new();
-    let mut scratch = 0;
-    let mut steps = Vec::with_capacity(schedule.steps.len());
-    for (index, step) in schedule.steps.iter().enumerate() {
-        let (opcode, algorithm, record) = match &step.action {
-            Action::Join => (opcode::JOIN, 0, Vec::new()),
-            Action::Kernel { name, record, algorithm } => {
-                let unlisted = || CompileError::Bug(format!("kernel {name} is not listed"));
-                let opcode = embarca_kernels::opcode(name).ok_or_else(unlisted)?;
-                kernel_names.insert(opcode.0, (*name).to_owned());
-                scratch = scratch.max(check(model, schedule, index, step, record, opcode)?);
-                (opcode.0, *algorithm as u16, record.clone())
-            }
-        };
-        steps.push(StepSource {
-            name: step.name.clone(),
-            opcode,
-            algorithm,
-            inputs: step.inputs.clone(),
-            outputs: step.outputs.clone(),
-            record: RecordSource::Bytes(record),
-        });
-    }
-    let dynamic = !exprs.list.is_empty();
-    let function = FunctionSource {
-        name: model.main().name.clone(),
-        tensors,
-        steps,
-        inputs: schedule.inputs.clone(),
-        outputs: schedule.outputs.clone(),
-        scratch,
-    };
+    let (exprs, kernel_names) = (emitter.exprs.list, emitter.kernels);
     plan.programs.push(ProgramSource {
         target: target.id.clone(),
         family: family(target)?,
         kernel_set: 1,
         align: target.alignment,
         needs_host: false,
-        symbols: if dynamic { symbols(model) } else { Vec::new() },
-        exprs: exprs.list,
+        symbols: if exprs.is_empty() { Vec::new() } else { symbols(model) },
+        exprs,
         kernel_names,
-        functions: vec![function],
+        functions,
         states,
     });
     Ok(())
+}
+
+/// A program on its way into a plan.
+struct Emitter<'a> {
+    plan: &'a mut PlanSource,
+    model: &'a Model,
+    exprs: Exprs,
+    /// Names by opcode.
+    kernels: BTreeMap<u16, String>,
+}
+
+impl Emitter<'_> {
+    /// Adds constant data to the plan.
+    fn blob(&mut self, data: &Const) -> usize {
+        self.plan.weights.push(data.data.to_vec());
+        self.plan.weights.len() - 1
+    }
+
+    fn function(&mut self, schedule: &Schedule) -> Result<FunctionSource, CompileError> {
+        let mut tensors = Vec::with_capacity(schedule.tensors.len());
+        for tensor in &schedule.tensors {
+            let storage = match &tensor.place {
+                Place::Const(data) => {
+                    StorageSource::Weights { blob: self.blob(data), packing: Packing::default() }
+                }
+                Place::Input(_) => StorageSource::Input,
+                Place::Output(_) => StorageSource::Output,
+                Place::State(number) => StorageSource::State(*number as usize),
+                Place::Arena => StorageSource::Arena { offset: 0 },
+                Place::Alias(of, offset) => {
+                    StorageSource::Alias { tensor: *of, offset: self.exprs.dim(offset)? }
+                }
+            };
+            let dims = tensor.ty.dims.iter().map(|dim| self.exprs.dim(dim));
+            tensors.push(TensorSource {
+                name: tensor.name.clone(),
+                dtype: tensor.ty.dtype,
+                dims: dims.collect::<Result<_, _>>()?,
+                storage,
+                layout: Layout::ROW_MAJOR,
+                quant: quant(tensor.ty.quant.as_ref()),
+            });
+        }
+        let mut scratch = 0;
+        let mut steps = Vec::with_capacity(schedule.steps.len());
+        for (index, step) in schedule.steps.iter().enumerate() {
+            let (opcode, algorithm, record) = match &step.action {
+                Action::Join => (opcode::JOIN, 0, RecordSource::default()),
+                Action::Call { opcode, words } => (*opcode, 0, RecordSource::Words(words.clone())),
+                Action::Kernel { name, record, algorithm } => {
+                    let unlisted = || CompileError::Bug(format!("kernel {name} is not listed"));
+                    let opcode = embarca_kernels::opcode(name).ok_or_else(unlisted)?;
+                    self.kernels.insert(opcode.0, (*name).to_owned());
+                    let need = check(self.model, schedule, index, step, record, opcode)?;
+                    scratch = scratch.max(need);
+                    (opcode.0, *algorithm as u16, RecordSource::Bytes(record.clone()))
+                }
+            };
+            steps.push(StepSource {
+                name: step.name.clone(),
+                opcode,
+                algorithm,
+                inputs: step.inputs.clone(),
+                outputs: step.outputs.clone(),
+                record,
+            });
+        }
+        Ok(FunctionSource {
+            name: schedule.name.clone(),
+            tensors,
+            steps,
+            inputs: schedule.inputs.clone(),
+            outputs: schedule.outputs.clone(),
+            scratch,
+        })
+    }
 }
 
 /// Asks a step's kernel whether it takes the step at preferred sizes; yields its scratch.

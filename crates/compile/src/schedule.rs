@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use embarca_ir::control;
 use embarca_ir::dim::product;
 use embarca_ir::ops::Slice;
 use embarca_ir::{
@@ -9,6 +10,7 @@ use embarca_ir::{
     TensorType, Value, ValueId,
 };
 use embarca_num::DType;
+use embarca_plan::{BACKWARD, opcode};
 use embarca_target::{Fusion, Target};
 
 use crate::CompileError;
@@ -62,6 +64,13 @@ pub enum Action {
     },
     /// Does nothing: the inputs lie side by side in the output.
     Join,
+    /// Calls other graphs.
+    Call {
+        /// One of [`embarca_plan::opcode`].
+        opcode: u16,
+        /// Its record: schedules by position first.
+        words: Vec<u32>,
+    },
 }
 
 /// A step.
@@ -89,6 +98,8 @@ pub struct State {
 /// A graph in the form of steps.
 #[derive(Clone, Debug, Default)]
 pub struct Schedule {
+    /// The author's name of the graph; may be empty.
+    pub name: String,
     /// All tensors.
     pub tensors: Vec<Tensor>,
     /// In execution order.
@@ -101,28 +112,39 @@ pub struct Schedule {
     pub states: Vec<State>,
 }
 
-/// Schedules the main graph of a model whose every node has a kernel.
+/// Schedules the graphs of a model whose every node has a kernel: the main graph, then those that
+/// it reaches, each before those that it calls.
 ///
 /// # Errors
 /// When a node cannot be lowered.
-pub fn schedule(model: &Model, target: &Target) -> Result<Schedule, CompileError> {
-    let graph = model.main();
-    let mut scheduler = Scheduler {
-        model,
-        graph,
-        target,
-        uses: graph.use_counts(),
-        out: Schedule::default(),
-        map: vec![None; graph.values.len()],
-        consts: HashMap::new(),
-    };
-    scheduler.run()?;
-    Ok(scheduler.out)
+pub fn schedule(model: &Model, target: &Target) -> Result<Vec<Schedule>, CompileError> {
+    let order = control::reachable(model);
+    let mut schedules = Vec::with_capacity(order.len());
+    for &id in &order {
+        let graph = model.graph(id);
+        let mut scheduler = Scheduler {
+            model,
+            id,
+            graph,
+            order: &order,
+            target,
+            uses: graph.use_counts(),
+            out: Schedule { name: graph.name.clone(), ..Schedule::default() },
+            map: vec![None; graph.values.len()],
+            consts: HashMap::new(),
+        };
+        scheduler.run()?;
+        schedules.push(scheduler.out);
+    }
+    Ok(schedules)
 }
 
 struct Scheduler<'a> {
     model: &'a Model,
+    id: GraphId,
     graph: &'a Graph,
+    /// The graphs in the order of their schedules.
+    order: &'a [GraphId],
     target: &'a Target,
     uses: Vec<usize>,
     out: Schedule,
@@ -179,7 +201,7 @@ impl Scheduler<'_> {
         }
         let data = self
             .model
-            .const_of(GraphId(0), value)
+            .const_of(self.id, value)
             .ok_or_else(|| CompileError::Bug("a value is read before it is written".to_owned()))?;
         let Value { name, ty, .. } = self.graph.value(value);
         let index = self.constant(data, ty.clone(), name);
@@ -196,6 +218,9 @@ impl Scheduler<'_> {
         };
         if viewed {
             return Ok(());
+        }
+        if control::is_call(&node.op) {
+            return self.call(node);
         }
         let (tail, results) = self.fuse(index, node, skip);
         let lowered = self.lower(index, node, tail, &results)?;
@@ -216,6 +241,52 @@ impl Scheduler<'_> {
             record: lowered.record,
             algorithm: lowered.algorithm,
         };
+        self.out.steps.push(Step { name: node.name.clone(), action, inputs, outputs });
+        Ok(())
+    }
+
+    /// A call of other graphs. A state is no argument: its content is.
+    fn call(&mut self, node: &Node) -> Result<(), CompileError> {
+        let function = |id: &GraphId| {
+            let at = self.order.iter().position(|other| other == id);
+            let at = at.and_then(|at| u32::try_from(at).ok());
+            at.ok_or_else(|| CompileError::Bug("a called graph has no schedule".to_owned()))
+        };
+        let number = |n: usize| {
+            u32::try_from(n).map_err(|_| CompileError::Limit("too many variables".to_owned()))
+        };
+        let axis = |(&axis, &backward): (&usize, &bool)| {
+            number(axis).map(|axis| axis | if backward { BACKWARD } else { 0 })
+        };
+        let (opcode, words) = match &node.op {
+            Op::IfElse(op) => (opcode::IF, vec![function(&op.then)?, function(&op.otherwise)?]),
+            Op::WhileLoop(op) => (opcode::WHILE, vec![function(&op.cond)?, function(&op.body)?]),
+            Op::ForLoop(op) => (opcode::LOOP, vec![function(&op.body)?, number(op.vars)?]),
+            Op::Scan(op) => {
+                let mut words =
+                    vec![function(&op.body)?, number(op.vars)?, number(op.axes.len())?];
+                let ins = op.axes.iter().zip(&op.backward);
+                let outs = op.out_axes.iter().zip(&op.out_backward);
+                for word in ins.chain(outs).map(axis) {
+                    words.push(word?);
+                }
+                (opcode::SCAN, words)
+            }
+            _ => return Err(CompileError::Bug("this operator calls nothing".to_owned())),
+        };
+        let mut inputs = Vec::with_capacity(node.inputs.len());
+        for input in &node.inputs {
+            let Some(value) = input else {
+                inputs.push(None);
+                continue;
+            };
+            let source = self.read(*value)?;
+            let (root, _) = self.root(source);
+            let is_state = matches!(self.out.tensors[root].place, Place::State(_));
+            inputs.push(Some(if is_state { self.copy(source, "", Place::Arena) } else { source }));
+        }
+        let outputs = node.outputs.iter().map(|&value| self.tensor(value, Place::Arena)).collect();
+        let action = Action::Call { opcode, words };
         self.out.steps.push(Step { name: node.name.clone(), action, inputs, outputs });
         Ok(())
     }

@@ -33,6 +33,11 @@ pub enum LoadError {
         /// Why.
         fault: Fault,
     },
+    /// A step calls a function with tensors of other sizes than the function's.
+    Call {
+        /// The step's number.
+        step: u32,
+    },
     /// The shapes of the inputs do not fit.
     Size(SizeError),
     /// The tensors do not fit into memory at these shapes.
@@ -59,6 +64,9 @@ impl fmt::Display for LoadError {
             Self::Kernel { step, kernel, fault } => {
                 write!(f, "step {step} ({kernel}): {}", fault.describe())
             }
+            Self::Call { step } => {
+                write!(f, "step {step} calls a function with tensors of other sizes")
+            }
             Self::Size(error) => write!(f, "the shapes do not fit: {error}"),
             Self::TooLarge => f.write_str("the tensors do not fit into memory at these shapes"),
             Self::Unsupported(what) => write!(f, "this runtime does not run {what} yet"),
@@ -80,6 +88,11 @@ pub enum RunError {
         /// Why.
         fault: Fault,
     },
+    /// Loops have run as many steps as they may.
+    Endless {
+        /// The step that would have come next.
+        step: u32,
+    },
     /// The caller asked to stop, or the time limit passed.
     Stopped {
         /// The first step that did not run.
@@ -92,6 +105,9 @@ impl fmt::Display for RunError {
         match self {
             Self::Fault { step, kernel, fault } => {
                 write!(f, "step {step} ({kernel}): {}", fault.describe())
+            }
+            Self::Endless { step } => {
+                write!(f, "step {step}: the loops of this run do not end within their limit of steps")
             }
             Self::Stopped { step } => write!(f, "stopped before step {step}"),
         }

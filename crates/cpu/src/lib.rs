@@ -2,8 +2,10 @@
 //!
 //! Links no compiler: a program that only runs plans depends on this crate alone.
 
+mod control;
 mod error;
 mod pipeline;
+mod place;
 mod plan;
 pub mod pool;
 mod prepare;
@@ -14,5 +16,5 @@ pub use embarca_kernels::{Src, Ty};
 pub use error::{LoadError, PipelineError, RunError};
 pub use pipeline::{Feed, Pipeline};
 pub use plan::{LoadOptions, Plan, Port, Task};
-pub use session::{Limits, Observed, Session};
+pub use session::{Limits, MAX_LOOP_STEPS, Observed, Session};
 pub use vectors::Verdict;

@@ -1,12 +1,14 @@
 //! From a program and the shapes of its inputs to everything a run needs: offsets, dimensions,
 //! kernels. Allocates; the run does not.
 
+use std::ops::Range;
+
 use embarca_kernels::{Kernel, Needs, Signature, Ty};
 use embarca_num::DType;
-use embarca_plan::memory::{Block, assign};
-use embarca_plan::{Packing, Plan, Program, Space, Storage, opcode};
+use embarca_plan::{Control, Packing, Plan, Program, Space, Storage, opcode};
 
 use crate::error::LoadError;
+use crate::place::place;
 use crate::plan::Shared;
 
 /// Inputs of one step beyond this number are refused; they are held on the stack.
@@ -43,16 +45,56 @@ pub(crate) struct Tensor {
 /// A step at known sizes.
 #[derive(Clone, Debug)]
 pub(crate) struct Exec {
-    pub kernel: &'static Kernel,
-    /// First byte and length in the plan.
-    pub record: (usize, usize),
     /// First and number in [`Prepared::args`]: inputs, then outputs.
     pub args: (usize, usize, usize),
-    pub needs: Needs,
-    /// Fewest units that are worth a thread.
-    pub min_units: usize,
     /// The step's number in the program.
     pub number: u32,
+    pub action: Action,
+}
+
+/// What a step does.
+#[derive(Clone, Debug)]
+pub(crate) enum Action {
+    Kernel {
+        kernel: &'static Kernel,
+        /// First byte and length in the plan.
+        record: (usize, usize),
+        needs: Needs,
+        /// Fewest units that are worth a thread.
+        min_units: usize,
+    },
+    Call(Call),
+}
+
+/// Which functions a step calls.
+#[derive(Clone, Debug)]
+pub(crate) enum Call {
+    If { then: usize, otherwise: usize },
+    While { cond: usize, body: usize },
+    Loop { body: usize, vars: usize },
+    Scan { body: usize, vars: usize, sequences: Vec<u32>, collected: Vec<u32> },
+}
+
+impl Call {
+    /// For messages.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::If { .. } => "if",
+            Self::While { .. } => "while",
+            Self::Loop { .. } => "loop",
+            Self::Scan { .. } => "scan",
+        }
+    }
+}
+
+/// A function at known sizes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Body {
+    /// Its steps in [`Prepared::steps`].
+    pub steps: Range<usize>,
+    /// Its inputs and outputs in [`Prepared::tensors`].
+    pub inputs: Vec<u32>,
+    pub outputs: Vec<u32>,
 }
 
 /// A program at known sizes.
@@ -61,17 +103,15 @@ pub(crate) struct Prepared {
     pub dims: Vec<u32>,
     pub tensors: Vec<Tensor>,
     pub steps: Vec<Exec>,
+    /// The first is where a run starts; its ports are the interface's.
+    pub functions: Vec<Body>,
     /// Positions in `tensors`; `u32::MAX` is an input that is left out.
     pub args: Vec<u32>,
-    /// Tensors of the interface's inputs.
-    pub inputs: Vec<u32>,
-    /// Tensors of the interface's outputs.
-    pub outputs: Vec<u32>,
     /// Bytes of the session's memory before the scratch.
     pub memory: usize,
     /// Scratch bytes of one thread.
     pub scratch: usize,
-    /// Bytes of the arena alone.
+    /// Bytes for activations: arenas, and arguments and results of called functions.
     pub arena: usize,
     /// First byte and length of each state, and of its initial value in the weights.
     pub states: Vec<(usize, usize, Option<usize>)>,
@@ -82,6 +122,13 @@ impl Prepared {
     pub fn dims_of(&self, tensor: &Tensor) -> &[u32] {
         let (start, rank) = tensor.dims;
         self.dims.get(start as usize..(start + rank) as usize).unwrap_or(&[])
+    }
+
+    /// Inputs and outputs of a step.
+    pub fn lists(&self, step: &Exec) -> (&[u32], &[u32]) {
+        let (first, inputs, outputs) = step.args;
+        let all = self.args.get(first..first + inputs + outputs).unwrap_or(&[]);
+        all.split_at_checked(inputs).unwrap_or((&[], &[]))
     }
 }
 
@@ -125,56 +172,63 @@ fn at_values(
 ) -> Result<Prepared, LoadError> {
     let plan = Plan::reopen(shared.bytes()).map_err(LoadError::Open)?;
     plan.check_sizes(shared.program, values).map_err(LoadError::Open)?;
-    let function = program.function(0).ok_or(LoadError::Unsupported("a program without steps"))?;
-    if 1 < program.function_count() {
-        return Err(LoadError::Unsupported("control flow (If, While, Loop, Scan)"));
+    if program.function_count() == 0 {
+        return Err(LoadError::Unsupported("a program without steps"));
     }
     if program.is_data_dependent() {
         return Err(LoadError::Unsupported("shapes that depend on data"));
     }
     let mut prepared = Prepared::default();
     let places = place(program, values, shared.max_memory, &mut prepared)?;
-    for tensor in function.tensors() {
-        let start = prepared.dims.len() as u32;
-        let mut buffer = [0; embarca_plan::MAX_RANK];
-        if tensor.layout().0 != 0 {
-            return Err(LoadError::Unsupported("physical layouts of activations"));
-        }
-        if let Storage::Weights { packing: Packing { id: 1.., .. }, .. } = tensor.storage() {
-            return Err(LoadError::Unsupported("weights that the plan holds packed"));
-        }
-        let dims = tensor.dims_at(values, &mut buffer).ok_or(LoadError::TooLarge)?;
-        prepared.dims.extend_from_slice(dims);
-        let location = tensor.location(values).ok_or(LoadError::TooLarge)?;
-        let (region, base) = match location.space {
-            Space::Weights => (Region::Weights, 0),
-            Space::Arena => (Region::Memory, places.arena),
-            Space::State(state) => (Region::Memory, *get(&places.states, state)?),
-            Space::Input(input) => (Region::Memory, *get(&places.inputs, input)?),
-            Space::Output(output) => (Region::Memory, *get(&places.outputs, output)?),
-            Space::Dynamic(root) => {
-                let at = places.dynamic.iter().find(|(tensor, _)| *tensor == root);
-                (Region::Memory, at.ok_or(LoadError::TooLarge)?.1)
+    for (function, frame) in program.functions().zip(&places.frames) {
+        for tensor in function.tensors() {
+            let start = prepared.dims.len() as u32;
+            let mut buffer = [0; embarca_plan::MAX_RANK];
+            if tensor.layout().0 != 0 {
+                return Err(LoadError::Unsupported("physical layouts of activations"));
             }
-        };
-        let start_byte = usize::try_from(base + location.start).map_err(|_| LoadError::TooLarge)?;
-        let len = usize::try_from(location.len).map_err(|_| LoadError::TooLarge)?;
-        let dims = (start, tensor.rank() as u32);
-        prepared.tensors.push(Tensor {
-            dtype: tensor.dtype(),
-            dims,
-            region,
-            at: (start_byte, len),
+            if let Storage::Weights { packing: Packing { id: 1.., .. }, .. } = tensor.storage() {
+                return Err(LoadError::Unsupported("weights that the plan holds packed"));
+            }
+            let dims = tensor.dims_at(values, &mut buffer).ok_or(LoadError::TooLarge)?;
+            prepared.dims.extend_from_slice(dims);
+            let location = tensor.location(values).ok_or(LoadError::TooLarge)?;
+            let (region, base) = match location.space {
+                Space::Weights => (Region::Weights, 0),
+                Space::Arena => (Region::Memory, frame.arena),
+                Space::State(state) => (Region::Memory, *get(&places.states, state)?),
+                Space::Input(input) => (Region::Memory, *get(&frame.inputs, input)?),
+                Space::Output(output) => (Region::Memory, *get(&frame.outputs, output)?),
+                Space::Dynamic(root) => {
+                    let at = frame.dynamic.binary_search_by_key(&root, |(tensor, _)| *tensor);
+                    let at = at.map_err(|_| LoadError::TooLarge)?;
+                    (Region::Memory, frame.arena + frame.dynamic[at].1)
+                }
+            };
+            let start_byte = base.checked_add(location.start).ok_or(LoadError::TooLarge)?;
+            let start_byte = usize::try_from(start_byte).map_err(|_| LoadError::TooLarge)?;
+            let len = usize::try_from(location.len).map_err(|_| LoadError::TooLarge)?;
+            let dims = (start, tensor.rank() as u32);
+            let (dtype, at) = (tensor.dtype(), (start_byte, len));
+            prepared.tensors.push(Tensor { dtype, dims, region, at });
+        }
+        prepared.functions.push(Body {
+            steps: 0..0,
+            inputs: function.inputs().to_vec(),
+            outputs: function.outputs().to_vec(),
         });
     }
-    prepared.inputs = function.inputs().to_vec();
-    prepared.outputs = function.outputs().to_vec();
-    for step in function.steps() {
-        if step.opcode() == opcode::JOIN {
-            continue;
+    for (index, function) in program.functions().enumerate() {
+        let start = prepared.steps.len();
+        for step in function.steps() {
+            let exec = match step.control() {
+                _ if step.opcode() == opcode::JOIN => continue,
+                Some(control) => call(&step, control, &mut prepared)?,
+                None => exec(shared, &step, &mut prepared)?,
+            };
+            prepared.steps.push(exec);
         }
-        let exec = exec(shared, &step, &mut prepared)?;
-        prepared.steps.push(exec);
+        prepared.functions[index].steps = start..prepared.steps.len();
     }
     Ok(prepared)
 }
@@ -183,63 +237,37 @@ fn get(places: &[u64], index: u32) -> Result<&u64, LoadError> {
     places.get(index as usize).ok_or(LoadError::TooLarge)
 }
 
-/// Where the parts of a session's memory begin.
-struct Places {
-    arena: u64,
-    states: Vec<u64>,
-    inputs: Vec<u64>,
-    outputs: Vec<u64>,
-    dynamic: Vec<(u32, u64)>,
-}
-
-fn place(
-    program: &Program<'_>,
-    values: &[i64],
-    max_memory: u64,
+/// A call of functions. Arguments and results must have the sizes of their counterparts.
+fn call(
+    step: &embarca_plan::Step<'_>,
+    control: Control<'_>,
     prepared: &mut Prepared,
-) -> Result<Places, LoadError> {
-    let function = program.function(0).ok_or(LoadError::TooLarge)?;
-    let align = program.align().max(64);
-    let mut dynamic = Vec::new();
-    let mut arena = function.arena_bytes();
-    if program.is_dynamic() {
-        let tensors = function.tensors().filter(|t| t.storage() == Storage::Dynamic);
-        let indices: Vec<u32> = tensors.map(|tensor| tensor.index).collect();
-        let mut blocks = vec![Block::default(); indices.len()];
-        function.blocks(values, &mut blocks).map_err(LoadError::Size)?;
-        let mut scratch = vec![0; 2 * blocks.len()];
-        arena = assign(&mut blocks, &mut scratch, align).map_err(|_| LoadError::TooLarge)?;
-        dynamic = indices.into_iter().zip(blocks.iter().map(|block| block.offset)).collect();
-    }
-    let mut end = arena;
-    let mut append = |bytes: u64| -> Result<u64, LoadError> {
-        let start = end.checked_next_multiple_of(align).ok_or(LoadError::TooLarge)?;
-        end =
-            start.checked_add(bytes).filter(|&end| end <= max_memory).ok_or(LoadError::TooLarge)?;
-        Ok(start)
-    };
-    let mut states = Vec::new();
-    for state in program.states() {
-        let len = state.bytes(values).ok_or(LoadError::TooLarge)?;
-        let start = append(len)?;
-        states.push(start);
-        let initial = state.initial().map(|at| at as usize);
-        prepared.states.push((start as usize, len as usize, initial));
-    }
-    let mut ports = |tensors: &[u32]| -> Result<Vec<u64>, LoadError> {
-        let mut starts = Vec::with_capacity(tensors.len());
-        for &index in tensors {
-            let tensor = program.tensor(index).ok_or(LoadError::TooLarge)?;
-            starts.push(append(tensor.bytes(values).ok_or(LoadError::TooLarge)?)?);
+) -> Result<Exec, LoadError> {
+    let first = prepared.args.len();
+    prepared.args.extend(step.inputs().map(|input| input.unwrap_or(u32::MAX)));
+    let n_inputs = prepared.args.len() - first;
+    prepared.args.extend_from_slice(step.outputs());
+    let number = |n: u32| n as usize;
+    let call = match control {
+        Control::If { then, otherwise } => {
+            Call::If { then: number(then), otherwise: number(otherwise) }
         }
-        Ok(starts)
+        Control::While { cond, body } => Call::While { cond: number(cond), body: number(body) },
+        Control::Loop { body, vars } => Call::Loop { body: number(body), vars: number(vars) },
+        Control::Scan { body, vars, sequences, collected } => Call::Scan {
+            body: number(body),
+            vars: number(vars),
+            sequences: sequences.to_vec(),
+            collected: collected.to_vec(),
+        },
     };
-    let inputs = ports(function.inputs())?;
-    let outputs = ports(function.outputs())?;
-    let total = end.checked_next_multiple_of(align).ok_or(LoadError::TooLarge)?;
-    prepared.memory = usize::try_from(total).map_err(|_| LoadError::TooLarge)?;
-    prepared.arena = usize::try_from(arena).map_err(|_| LoadError::TooLarge)?;
-    Ok(Places { arena: 0, states, inputs, outputs, dynamic })
+    let args = (first, n_inputs, step.outputs().len());
+    let exec = Exec { args, number: step.index, action: Action::Call(call) };
+    if crate::control::fits(prepared, &exec) {
+        Ok(exec)
+    } else {
+        Err(LoadError::Call { step: step.index })
+    }
 }
 
 fn exec(
@@ -301,14 +329,9 @@ fn exec(
         prepared.tensors.push(tensor);
         prepared.args[slot] = prepared.tensors.len() as u32 - 1;
     }
-    Ok(Exec {
-        kernel: packed.map_or(portable, |packed| packed.kernel),
-        record,
-        args: (first, n_inputs, n_outputs),
-        needs: needs.0,
-        min_units: needs.1,
-        number,
-    })
+    let kernel = packed.map_or(portable, |packed| packed.kernel);
+    let action = Action::Kernel { kernel, record, needs: needs.0, min_units: needs.1 };
+    Ok(Exec { args: (first, n_inputs, n_outputs), number, action })
 }
 
 /// A rough count of elementary operations: multiply-accumulates where there is a matrix of weights,

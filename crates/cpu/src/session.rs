@@ -12,7 +12,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use crate::error::{LoadError, RunError};
 use crate::plan::Shared;
 use crate::pool::Pool;
-use crate::prepare::{self, Exec, MAX_ARGS, MAX_RESULTS, Prepared, Region, Tensor};
+use crate::prepare::{self, Action, Body, Exec, MAX_ARGS, MAX_RESULTS, Prepared, Region, Tensor};
 
 /// Limits of one run, looked at between steps.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,7 +21,12 @@ pub struct Limits<'a> {
     pub cancel: Option<&'a AtomicBool>,
     /// The run stops when this moment has passed.
     pub deadline: Option<Instant>,
+    /// The run stops when loops have run this many steps; `None` for [`MAX_LOOP_STEPS`].
+    pub loop_steps: Option<u64>,
 }
+
+/// Steps that the loops of one run may run together unless the caller says otherwise: some seconds.
+pub const MAX_LOOP_STEPS: u64 = 100_000_000;
 
 /// What an observer of a run sees of a step, after it.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +47,8 @@ pub struct Session {
     prepared: Prepared,
     memory: Vec<Unit>,
 }
+
+static NOTHING: Body = Body { steps: 0..0, inputs: Vec::new(), outputs: Vec::new() };
 
 impl Session {
     pub(crate) fn new(
@@ -88,31 +95,36 @@ impl Session {
         }
     }
 
+    /// The function where a run starts.
+    fn main(&self) -> &Body {
+        self.prepared.functions.first().unwrap_or(&NOTHING)
+    }
+
     fn port(&self, tensors: &[u32], index: usize) -> Option<&Tensor> {
         self.prepared.tensors.get(*tensors.get(index)? as usize)
     }
 
     /// Type and dimensions of input `index`.
     pub fn input_type(&self, index: usize) -> Option<Ty<'_>> {
-        let tensor = self.port(&self.prepared.inputs, index)?;
+        let tensor = self.port(&self.main().inputs, index)?;
         Some(Ty { dtype: tensor.dtype, dims: self.prepared.dims_of(tensor) })
     }
 
     /// Type and dimensions of output `index`.
     pub fn output_type(&self, index: usize) -> Option<Ty<'_>> {
-        let tensor = self.port(&self.prepared.outputs, index)?;
+        let tensor = self.port(&self.main().outputs, index)?;
         Some(Ty { dtype: tensor.dtype, dims: self.prepared.dims_of(tensor) })
     }
 
     /// The bytes of input `index`, to be filled before a run.
     pub fn input_bytes(&mut self, index: usize) -> Option<&mut [u8]> {
-        let (start, len) = self.port(&self.prepared.inputs, index)?.at;
+        let (start, len) = self.port(&self.main().inputs, index)?.at;
         Unit::bytes_mut(&mut self.memory).get_mut(start..start + len)
     }
 
     /// The bytes of output `index` after a run.
     pub fn output_bytes(&self, index: usize) -> Option<&[u8]> {
-        let (start, len) = self.port(&self.prepared.outputs, index)?.at;
+        let (start, len) = self.port(&self.main().outputs, index)?.at;
         Unit::bytes(&self.memory).get(start..start + len)
     }
 
@@ -173,40 +185,62 @@ impl Session {
     fn execute(
         &mut self,
         limits: Limits<'_>,
-        mut observe: Option<&mut dyn FnMut(Observed<'_>)>,
+        observe: Option<&mut dyn FnMut(Observed<'_>)>,
     ) -> Result<(), RunError> {
-        let stopped = |step: &Exec| RunError::Stopped { step: step.number };
         let runner = Runner { shared: &self.shared, pool: &self.pool, prepared: &self.prepared };
         let (memory, scratch) =
             Unit::bytes_mut(&mut self.memory).split_at_mut(self.prepared.memory);
-        for step in &self.prepared.steps {
-            if limits.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
-                return Err(stopped(step));
-            }
-            if limits.deadline.is_some_and(|deadline| deadline < Instant::now()) {
-                return Err(stopped(step));
-            }
-            let (_, inputs, outputs) = step.args;
-            let result = match (inputs, outputs) {
-                (..=8, ..=1) => runner.step::<8, 1>(step, memory, scratch),
-                (..=32, ..=8) => runner.step::<32, 8>(step, memory, scratch),
-                _ => runner.step::<MAX_ARGS, MAX_RESULTS>(step, memory, scratch),
-            };
-            let kernel = step.kernel.name;
-            result.map_err(|fault| RunError::Fault { step: step.number, kernel, fault })?;
-            if let Some(observe) = &mut observe {
-                let output = runner.output(step, memory);
-                observe(Observed { step: step.number, kernel, output });
-            }
+        let loop_steps = limits.loop_steps.unwrap_or(MAX_LOOP_STEPS);
+        let mut context = Context { limits, loop_steps, inside: 0, observe };
+        runner.function(0, memory, scratch, &mut context)
+    }
+}
+
+/// What a run carries from step to step.
+pub(crate) struct Context<'l, 'o> {
+    limits: Limits<'l>,
+    /// Steps that loops may still run.
+    loop_steps: u64,
+    /// How many calls deep the run is.
+    inside: usize,
+    observe: Option<&'o mut dyn FnMut(Observed<'_>)>,
+}
+
+impl Context<'_, '_> {
+    /// Looks at the limits before a step.
+    fn check(&mut self, step: &Exec) -> Result<(), RunError> {
+        self.look(step)?;
+        if 0 < self.inside { self.count(step) } else { Ok(()) }
+    }
+
+    /// Looks at the limits before a round of a loop, which may have no steps.
+    pub fn round(&mut self, step: &Exec) -> Result<(), RunError> {
+        self.look(step)?;
+        self.count(step)
+    }
+
+    fn look(&self, step: &Exec) -> Result<(), RunError> {
+        let stopped = RunError::Stopped { step: step.number };
+        if self.limits.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
+            return Err(stopped);
         }
+        if self.limits.deadline.is_some_and(|deadline| deadline < Instant::now()) {
+            return Err(stopped);
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, step: &Exec) -> Result<(), RunError> {
+        let left = self.loop_steps.checked_sub(1);
+        self.loop_steps = left.ok_or(RunError::Endless { step: step.number })?;
         Ok(())
     }
 }
 
-struct Runner<'a> {
-    shared: &'a Shared,
+pub(crate) struct Runner<'a> {
+    pub(crate) shared: &'a Shared,
     pool: &'a Pool,
-    prepared: &'a Prepared,
+    pub(crate) prepared: &'a Prepared,
 }
 
 const EMPTY: Ty<'static> = Ty { dtype: DType::U8, dims: &[] };
@@ -223,7 +257,46 @@ impl<'a> Runner<'a> {
         Some(Src { ty, data: memory.get(tensor.at.0..tensor.at.0 + tensor.at.1)? })
     }
 
-    /// Runs a step with at most `I` inputs and `O` outputs.
+    /// Runs the steps of a function.
+    pub(crate) fn function(
+        &self,
+        index: usize,
+        memory: &mut [u8],
+        scratch: &mut [u8],
+        context: &mut Context<'_, '_>,
+    ) -> Result<(), RunError> {
+        let steps = self.prepared.functions.get(index).map_or(0..0, |body| body.steps.clone());
+        for step in self.prepared.steps.get(steps).unwrap_or(&[]) {
+            context.check(step)?;
+            let name = match &step.action {
+                Action::Kernel { kernel, .. } => {
+                    let (_, inputs, outputs) = step.args;
+                    let result = match (inputs, outputs) {
+                        (..=8, ..=1) => self.step::<8, 1>(step, memory, scratch),
+                        (..=32, ..=8) => self.step::<32, 8>(step, memory, scratch),
+                        _ => self.step::<MAX_ARGS, MAX_RESULTS>(step, memory, scratch),
+                    };
+                    let (number, kernel) = (step.number, kernel.name);
+                    let fault = |fault| RunError::Fault { step: number, kernel, fault };
+                    result.map_err(fault)?;
+                    kernel
+                }
+                Action::Call(call) => {
+                    context.inside += 1;
+                    self.call(step, call, memory, scratch, context)?;
+                    context.inside -= 1;
+                    call.name()
+                }
+            };
+            if let Some(observe) = &mut context.observe {
+                let output = self.output(step, memory);
+                observe(Observed { step: step.number, kernel: name, output });
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs the kernel of a step with at most `I` inputs and `O` outputs.
     fn step<const I: usize, const O: usize>(
         &self,
         step: &Exec,
@@ -232,7 +305,10 @@ impl<'a> Runner<'a> {
     ) -> Result<(), embarca_kernels::Fault> {
         const OVERLAP: embarca_kernels::Fault = embarca_kernels::Fault::Shape;
         let prepared = self.prepared;
-        let (first, n_inputs, n_outputs) = step.args;
+        let Action::Kernel { kernel, record, needs, min_units } = &step.action else {
+            return Err(OVERLAP);
+        };
+        let (min_units, (first, n_inputs, n_outputs)) = (*min_units, step.args);
         let args = &prepared.args[first..first + n_inputs + n_outputs];
         let tensor = |index: u32| prepared.tensors.get(index as usize);
 
@@ -294,11 +370,11 @@ impl<'a> Runner<'a> {
             *slot = Some(Src { ty, data: data.ok_or(OVERLAP)? });
         }
         let inputs = &inputs[..n_inputs];
-        let record = &self.shared.bytes()[step.record.0..step.record.0 + step.record.1];
-        let run = step.kernel.run;
-        let (units, need) = (step.needs.units, step.needs.scratch.next_multiple_of(64));
-        if units <= step.min_units || self.pool.threads() == 1 || n_outputs != 1 {
-            let scratch = &mut scratch[..step.needs.scratch];
+        let record = &self.shared.bytes()[record.0..record.0 + record.1];
+        let run = kernel.run;
+        let (units, need) = (needs.units, needs.scratch.next_multiple_of(64));
+        if units <= min_units || self.pool.threads() == 1 || n_outputs != 1 {
+            let scratch = &mut scratch[..needs.scratch];
             let outputs = &mut written[..n_outputs];
             return run(&mut Call { record, inputs, outputs, scratch, units: 0..units });
         }
@@ -306,7 +382,7 @@ impl<'a> Runner<'a> {
         let Some(Dst { ty, data }) = written.first_mut() else { return Err(OVERLAP) };
         let ty = *ty;
         let scratch = &mut scratch[..need * self.pool.threads()];
-        self.pool.split(units, step.min_units, data, (scratch, need), &|units, data, scratch| {
+        self.pool.split(units, min_units, data, (scratch, need), &|units, data, scratch| {
             let outputs = &mut [Dst { ty, data }];
             let mut call = Call { record, inputs, outputs, scratch, units };
             if run(&mut call).is_err() {
@@ -315,7 +391,7 @@ impl<'a> Runner<'a> {
         });
         if failed.load(Ordering::Relaxed) {
             // Which share failed first depends on timing; the fault must not.
-            let scratch = &mut scratch[..step.needs.scratch];
+            let scratch = &mut scratch[..needs.scratch];
             let outputs = &mut written[..n_outputs];
             return run(&mut Call { record, inputs, outputs, scratch, units: 0..units });
         }

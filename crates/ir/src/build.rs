@@ -3,6 +3,9 @@
 //! A node that cannot be imported does not end the import: the values behind it are marked as
 //! missing and the rest is read on, so that a report lists every obstacle of a model.
 
+mod control;
+mod variables;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
@@ -21,6 +24,8 @@ use crate::model::{Def, Meta, Model, State, Symbol};
 use crate::ops::{self, IMPORTERS, Importer};
 use crate::sizes;
 use crate::types::{Const, Quant, TensorType};
+
+use variables::Variables;
 
 /// Obstacles beyond this number are counted, not kept.
 const MAX_OBSTACLES: usize = 1000;
@@ -82,6 +87,11 @@ impl Obstacles {
             self.more += 1;
         }
     }
+
+    fn extend(&mut self, others: Self) {
+        others.list.into_iter().for_each(|obstacle| self.push(obstacle));
+        self.more += others.more;
+    }
 }
 
 impl fmt::Display for Obstacles {
@@ -113,26 +123,28 @@ pub fn build(foreign: &ForeignModel<'_>, options: &BuildOptions) -> Result<Model
         std: foreign.meta.std.clone(),
         properties: foreign.meta.properties.clone(),
     };
-    let mut obstacles = Obstacles::default();
-    if let Some(graph) = foreign.graphs.first() {
-        model.graphs[0].name.clone_from(&graph.name);
-        let mut importer = GraphImporter {
-            format: foreign.format,
-            foreign: graph,
-            options,
-            b: Builder::new(&mut model, GraphId(0)),
-            values: vec![Slot::Unset; graph.tensors.len()],
-            states: Vec::new(),
-            symbols: HashMap::new(),
-            spelled: HashMap::new(),
-            obstacles: &mut obstacles,
-        };
-        importer.run();
-    } else {
+    let Some(graph) = foreign.graphs.first() else {
         let error = ImportError::malformed("the file holds no graph");
         let place = "model".to_owned();
-        obstacles.push(Obstacle { place, op: String::new(), error, fixable: Vec::new() });
-    }
+        let obstacle = Obstacle { place, op: String::new(), error, fixable: Vec::new() };
+        return Err(Obstacles { list: vec![obstacle], more: 0 });
+    };
+    model.graphs[0].name.clone_from(&graph.name);
+    let mut importer = GraphImporter {
+        format: foreign.format,
+        model: foreign,
+        options,
+        b: Builder::new(&mut model, GraphId(0)),
+        frame: Frame::new(graph, String::new()),
+        states: Vec::new(),
+        symbols: HashMap::new(),
+        spelled: HashMap::new(),
+        variables: Variables::of(foreign),
+        obstacles: Obstacles::default(),
+        nodes_left: nodes_allowed(foreign),
+    };
+    importer.run();
+    let obstacles = importer.obstacles;
     if !obstacles.list.is_empty() {
         return Err(obstacles);
     }
@@ -140,62 +152,91 @@ pub fn build(foreign: &ForeignModel<'_>, options: &BuildOptions) -> Result<Model
     Ok(model)
 }
 
+/// How many nodes may be imported in all: each once, and some for graphs that are called from
+/// several places or unrolled.
+fn nodes_allowed(foreign: &ForeignModel<'_>) -> usize {
+    let nodes: usize = foreign.graphs.iter().map(|graph| graph.nodes.len()).sum();
+    nodes.saturating_mul(8).saturating_add(1 << 14)
+}
+
 /// What is known of a foreign tensor so far.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 enum Slot {
     Unset,
     Value(ValueId),
+    /// A reference to the variable with this number.
+    Handle(usize),
     /// Behind an obstacle that has been reported.
     Missing,
 }
 
+/// A foreign graph that is being imported.
+struct Frame<'a> {
+    foreign: &'a ForeignGraph<'a>,
+    values: Vec<Slot>,
+    /// Goes before the places of its obstacles.
+    place: String,
+}
+
+impl<'a> Frame<'a> {
+    fn new(foreign: &'a ForeignGraph<'a>, place: String) -> Self {
+        Self { foreign, values: vec![Slot::Unset; foreign.tensors.len()], place }
+    }
+}
+
 struct GraphImporter<'a, 'm> {
     format: Format,
-    foreign: &'a ForeignGraph<'a>,
+    model: &'a ForeignModel<'a>,
     options: &'a BuildOptions,
     b: Builder<'m>,
-    values: Vec<Slot>,
+    frame: Frame<'a>,
     states: Vec<(usize, State)>,
     /// The symbols that the author has named.
     symbols: HashMap<String, SymbolId>,
     /// How many symbols a name stands for before they are numbered.
     spelled: HashMap<String, usize>,
-    obstacles: &'a mut Obstacles,
+    variables: Variables,
+    obstacles: Obstacles,
+    nodes_left: usize,
 }
 
-impl GraphImporter<'_, '_> {
+impl<'a> GraphImporter<'a, '_> {
     fn run(&mut self) {
-        for &index in &self.foreign.inputs {
+        for &index in &self.frame.foreign.inputs {
             self.input(index);
         }
-        for index in 0..self.foreign.tensors.len() {
-            if self.foreign.tensors[index].is_variable {
-                self.state(index);
-            }
-        }
-        for index in 0..self.foreign.nodes.len() {
+        self.frame_states();
+        for index in 0..self.frame.foreign.nodes.len() {
             self.node(index);
         }
-        if self.foreign.outputs.is_empty() {
+        if self.frame.foreign.outputs.is_empty() {
             let error = ImportError::malformed("it has no outputs, so nothing would be computed");
             self.refuse("model".to_owned(), "", error);
         }
-        for index in self.foreign.outputs.clone() {
+        for index in self.frame.foreign.outputs.clone() {
             self.output(index);
         }
         for (index, mut state) in std::mem::take(&mut self.states) {
-            if let Slot::Value(next) = self.values[index] {
+            if let Slot::Value(next) = self.frame.values[index] {
                 state.next = next;
-                let graph = self.b.graph;
-                self.b.model.graphs[graph.index()].states.push(state);
+                self.b.model.graphs[0].states.push(state);
             }
         }
+        self.variable_states();
     }
 
     fn refuse(&mut self, place: String, op: &str, mut error: ImportError) {
         error.message = self.b.model.with_names(&error.message);
+        let place = format!("{}{place}", self.frame.place);
         let fixable = error.needs.map(|value| self.inputs_behind(value)).unwrap_or_default();
         self.obstacles.push(Obstacle { place, op: op.to_owned(), error, fixable });
+    }
+
+    /// The name of a model's input; arguments of called graphs may have others.
+    fn model_input(&self, name: &str) -> Option<String> {
+        let main = self.b.model.main();
+        let known = main.inputs.iter().any(|&input| main.value(input).name == name);
+        known.then(|| name.to_owned())
     }
 
     /// Names of the model's inputs that `value` is computed from.
@@ -210,7 +251,7 @@ impl GraphImporter<'_, '_> {
                 _ => continue,
             }
             match graph.value(value).def {
-                Def::Input(_) => names.push(graph.value(value).name.clone()),
+                Def::Input(_) => names.extend(self.model_input(&graph.value(value).name)),
                 Def::Node(node, _) => {
                     open.extend(graph.nodes[node.index()].inputs.iter().flatten());
                 }
@@ -222,12 +263,12 @@ impl GraphImporter<'_, '_> {
     }
 
     fn input(&mut self, index: usize) {
-        let Some(tensor) = self.foreign.tensors.get(index) else { return };
+        let Some(tensor) = self.frame.foreign.tensors.get(index) else { return };
         let place = format!("input '{}'", tensor.name);
         let ty = match self.input_type(tensor) {
             Ok(ty) => ty,
             Err(error) => {
-                self.values[index] = Slot::Missing;
+                self.frame.values[index] = Slot::Missing;
                 return self.refuse(place, "", error);
             }
         };
@@ -235,7 +276,7 @@ impl GraphImporter<'_, '_> {
         let value = match fixed {
             Some((_, data)) if !fits(&ty, &data.ty()) => {
                 let message = format!("is {ty}, but is fixed to a value of {}", data.ty());
-                self.values[index] = Slot::Missing;
+                self.frame.values[index] = Slot::Missing;
                 return self.refuse(place, "", ImportError::malformed(message));
             }
             Some((_, data)) => self.b.named_constant(&tensor.name, data.clone(), ty.quant.clone()),
@@ -245,7 +286,7 @@ impl GraphImporter<'_, '_> {
             Some(signed) => self.convert(value, &signed),
             None => Ok(value),
         };
-        self.values[index] = match value {
+        self.frame.values[index] = match value {
             Ok(value) => Slot::Value(value),
             Err(error) => {
                 self.refuse(place, "", error);
@@ -342,23 +383,22 @@ impl GraphImporter<'_, '_> {
         Ok(result)
     }
 
+    /// The states behind the current graph's variable tensors.
+    fn frame_states(&mut self) {
+        for index in 0..self.frame.foreign.tensors.len() {
+            if self.frame.foreign.tensors[index].is_variable {
+                self.state(index);
+            }
+        }
+    }
+
     fn state(&mut self, index: usize) {
-        let tensor = &self.foreign.tensors[index];
+        let tensor = &self.frame.foreign.tensors[index];
         let place = format!("variable '{}'", tensor.name);
         let result = self.input_type(tensor).and_then(|ty| {
             let ty = self.rewritten(&ty).unwrap_or(ty);
-            let dims = ty
-                .known_dims()
-                .ok_or_else(|| ImportError::unsupported("has a size that depends on the input"))?;
-            // A fresh variable holds the number zero, whatever its zero point.
-            let zero = ty.quant.as_ref().and_then(Quant::single).map_or(0, |(_, zero)| zero);
-            let fill = if ty.dtype.size() == 1 { zero as u8 } else { 0 };
-            let len = dims.iter().try_fold(ty.dtype.size(), |len, &dim| len.checked_mul(dim));
-            let len = len.filter(|&len| len <= 1 << 28);
-            let len = len.ok_or_else(|| ImportError::unsupported("is larger than 256 MiB"))?;
-            Const::new(ty.dtype, dims, vec![fill; len])
-                .map(|initial| (ty, initial))
-                .ok_or_else(|| ImportError::unsupported("has elements without a size"))
+            let initial = real_zeros(&ty)?;
+            Ok((ty, initial))
         });
         match result {
             Ok((ty, initial)) => {
@@ -368,10 +408,10 @@ impl GraphImporter<'_, '_> {
                 let initial = crate::ids::ConstId::new(self.b.model.consts.len() - 1);
                 let name = tensor.name.clone();
                 self.states.push((index, State { name, initial, value, next: value }));
-                self.values[index] = Slot::Value(value);
+                self.frame.values[index] = Slot::Value(value);
             }
             Err(error) => {
-                self.values[index] = Slot::Missing;
+                self.frame.values[index] = Slot::Missing;
                 self.refuse(place, "", error);
             }
         }
@@ -379,13 +419,16 @@ impl GraphImporter<'_, '_> {
 
     /// The value of a foreign tensor; constants are made at their first use.
     fn value(&mut self, index: usize) -> Result<Option<ValueId>, ImportError> {
-        match self.values.get(index) {
+        match self.frame.values.get(index) {
             Some(Slot::Value(value)) => return Ok(Some(*value)),
             Some(Slot::Missing) => return Ok(None),
             Some(Slot::Unset) => {}
+            Some(Slot::Handle(_)) => {
+                return Err(ImportError::malformed("a variable is read as if it were a tensor"));
+            }
             None => return Err(ImportError::malformed("a tensor's number is out of range")),
         }
-        let tensor = &self.foreign.tensors[index];
+        let tensor = &self.frame.foreign.tensors[index];
         let unwritten = || {
             ImportError::malformed(format!("'{}' is read before anything writes it", tensor.name))
         };
@@ -399,24 +442,24 @@ impl GraphImporter<'_, '_> {
             }
             None => self.b.named_constant(&tensor.name, data, ty.quant),
         };
-        self.values[index] = Slot::Value(value);
+        self.frame.values[index] = Slot::Value(value);
         Ok(Some(value))
     }
 
     fn node(&mut self, index: usize) {
-        let foreign = self.foreign;
+        let foreign = self.frame.foreign;
         let node = &foreign.nodes[index];
         let result = self.import(node);
-        if let Ok(Some(values)) = &result {
-            for (&output, &value) in node.outputs.iter().zip(values) {
-                if let Some(slot) = output.and_then(|output| self.values.get_mut(output)) {
-                    *slot = Slot::Value(value);
+        if let Ok(Some(slots)) = result {
+            for (&output, value) in node.outputs.iter().zip(slots) {
+                if let Some(slot) = output.and_then(|output| self.frame.values.get_mut(output)) {
+                    *slot = value;
                 }
             }
             return;
         }
         for &output in node.outputs.iter().flatten() {
-            if let Some(slot) = self.values.get_mut(output) {
+            if let Some(slot) = self.frame.values.get_mut(output) {
                 *slot = Slot::Missing;
             }
         }
@@ -427,9 +470,15 @@ impl GraphImporter<'_, '_> {
         }
     }
 
-    /// The outputs' values, or `None` behind an obstacle that has been reported.
-    fn import(&mut self, node: &ForeignNode) -> Result<Option<Vec<ValueId>>, ImportError> {
+    /// What the outputs are, or `None` behind an obstacle that has been reported.
+    fn import(&mut self, node: &'a ForeignNode) -> Result<Option<Vec<Slot>>, ImportError> {
         let importer = find_importer(self.format, node)?;
+        self.nodes_left = self.nodes_left.checked_sub(1).ok_or_else(|| {
+            ImportError::unsupported("unrolled or called so often that the model grows too large")
+        })?;
+        if let Some(slots) = self.control(node) {
+            return slots;
+        }
         let mut inputs = Vec::with_capacity(node.inputs.len());
         let mut was_u8 = false;
         for &input in &node.inputs {
@@ -438,7 +487,7 @@ impl GraphImporter<'_, '_> {
                 continue;
             };
             let Some(mut value) = self.value(input)? else { return Ok(None) };
-            let declared = self.foreign.tensors.get(input).and_then(|tensor| tensor.dtype);
+            let declared = self.frame.foreign.tensors.get(input).and_then(|tensor| tensor.dtype);
             let ty = self.b.ty(value);
             if declared == Some(DType::U8) && ty.dtype == DType::I8 {
                 was_u8 = true;
@@ -455,7 +504,7 @@ impl GraphImporter<'_, '_> {
             blobs.push(value);
         }
         let output_types = node.outputs.iter().map(|output| self.declared(*output)).collect();
-        let foreign = self.foreign;
+        let foreign = self.frame.foreign;
         let attr_tensors = |index: usize| constant(foreign.tensors.get(index)?).ok().flatten();
         let view = NodeView {
             format: self.format,
@@ -492,12 +541,12 @@ impl GraphImporter<'_, '_> {
             let Some(output) = output else { continue };
             self.settle(output, value)?;
         }
-        Ok(Some(values))
+        Ok(Some(values.into_iter().map(Slot::Value).collect()))
     }
 
     /// The type that the file declares for an output, with `u8` data of TFLite models as `i8`.
     fn declared(&mut self, output: Option<usize>) -> Option<TensorType> {
-        let tensor = self.foreign.tensors.get(output?)?;
+        let tensor = self.frame.foreign.tensors.get(output?)?;
         if self.format != Format::TfLite {
             return None;
         }
@@ -513,7 +562,7 @@ impl GraphImporter<'_, '_> {
 
     /// Brings a node's result to the type that the file declares for it, and names it.
     fn settle(&mut self, output: usize, value: &mut ValueId) -> Result<(), ImportError> {
-        let Some(tensor) = self.foreign.tensors.get(output) else { return Ok(()) };
+        let Some(tensor) = self.frame.foreign.tensors.get(output) else { return Ok(()) };
         if let Some(declared) = self.declared(Some(output)) {
             let ty = self.b.ty(*value);
             if ty.dtype == DType::U8 && declared.dtype == DType::I8 {
@@ -533,10 +582,10 @@ impl GraphImporter<'_, '_> {
     }
 
     fn output(&mut self, index: usize) {
-        let name = self.foreign.tensors.get(index).map_or("", |tensor| &tensor.name).to_owned();
+        let name = self.frame.foreign.tensors.get(index).map_or("", |tensor| &tensor.name).to_owned();
         let result = self.value(index).and_then(|value| {
             let Some(value) = value else { return Ok(None) };
-            let declared = self.foreign.tensors.get(index).and_then(|tensor| tensor.dtype);
+            let declared = self.frame.foreign.tensors.get(index).and_then(|tensor| tensor.dtype);
             let ty = self.b.ty(value);
             if declared == Some(DType::U8) && ty.dtype == DType::I8 {
                 let unsigned = unsigned(ty);
@@ -555,6 +604,20 @@ impl GraphImporter<'_, '_> {
             Err(error) => self.refuse(format!("output '{name}'"), "", error),
         }
     }
+}
+
+/// The number zero everywhere, whatever the zero point: what a fresh variable holds.
+fn real_zeros(ty: &TensorType) -> Result<Const, ImportError> {
+    let dims = ty
+        .known_dims()
+        .ok_or_else(|| ImportError::unsupported("has a size that depends on the input"))?;
+    let zero = ty.quant.as_ref().and_then(Quant::single).map_or(0, |(_, zero)| zero);
+    let fill = if ty.dtype.size() == 1 { zero as u8 } else { 0 };
+    let len = dims.iter().try_fold(ty.dtype.size(), |len, &dim| len.checked_mul(dim));
+    let len = len.filter(|&len| len <= 1 << 28);
+    let len = len.ok_or_else(|| ImportError::unsupported("is larger than 256 MiB"))?;
+    Const::new(ty.dtype, dims, vec![fill; len])
+        .ok_or_else(|| ImportError::unsupported("has elements without a size"))
 }
 
 /// The size that an open axis is planned for: one sample, a picture of 224x224 (a multiple of 32, as

@@ -3,6 +3,7 @@
 pub mod attr;
 pub mod build;
 pub mod builder;
+pub mod control;
 pub mod dim;
 pub mod emb;
 pub mod error;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::attr::Attr;
+use crate::control;
 use crate::dim::Dim;
 use crate::ids::{ConstId, GraphId, ValueId};
 use crate::infer;
@@ -57,7 +58,23 @@ pub fn verify(model: &Model) -> Result<(), VerifyError> {
         };
         Checker { model, graph }.graph().map_err(fault)?;
     }
+    for (index, graph) in model.graphs.iter().enumerate() {
+        for (at, node) in graph.nodes.iter().enumerate() {
+            control::check(model, graph, node).map_err(|reason| {
+                let graph = if graph.name.is_empty() { format!("{index}") } else { graph.name.clone() };
+                VerifyError { graph, place: place_of(at, node), reason }
+            })?;
+        }
+    }
     calls(model).map_err(outside)
+}
+
+fn place_of(index: usize, node: &Node) -> String {
+    let name = match node.name.as_str() {
+        "" => String::new(),
+        name => format!(" {}", text::quoted(name)),
+    };
+    format!("node {index}{name} ({})", node.op.name())
 }
 
 fn symbols(symbols: &[Symbol]) -> Result<(), String> {
@@ -112,14 +129,8 @@ impl Checker<'_> {
         }
         self.back_links()?;
         for (index, node) in graph.nodes.iter().enumerate() {
-            self.node(index, node, &mut written).map_err(|reason| {
-                let name = if node.name.is_empty() {
-                    String::new()
-                } else {
-                    format!(" {}", text::quoted(&node.name))
-                };
-                (format!("node {index}{name} ({})", node.op.name()), reason)
-            })?;
+            self.node(index, node, &mut written)
+                .map_err(|reason| (place_of(index, node), reason))?;
         }
         if let Some(index) = written.iter().position(|written| !written) {
             let reason = "no node lists it among its outputs".to_owned();
@@ -301,6 +312,9 @@ fn sound_quant(quant: &Quant, ty: &TensorType) -> Result<(), String> {
 
 /// No graph reaches itself through calls: runtimes may recurse into callees.
 fn calls(model: &Model) -> Result<(), String> {
+    let called_by = |graph: &Graph| -> Vec<GraphId> {
+        graph.nodes.iter().flat_map(|node| control::callees(&node.op)).collect()
+    };
     let callees: Vec<Vec<GraphId>> = model.graphs.iter().map(called_by).collect();
     let mut waiting = vec![0usize; callees.len()];
     for id in callees.iter().flatten() {
@@ -323,22 +337,6 @@ fn calls(model: &Model) -> Result<(), String> {
         }
     }
     if removed == callees.len() { Ok(()) } else { Err("a graph calls itself".to_owned()) }
-}
-
-/// The graphs that a graph's operators name, as often as they do.
-fn called_by(graph: &Graph) -> Vec<GraphId> {
-    fn collect(attr: &Attr, found: &mut Vec<GraphId>) {
-        match attr {
-            Attr::Graph(id) => found.push(*id),
-            Attr::List(items) => items.iter().for_each(|item| collect(item, found)),
-            Attr::Word(_) | Attr::Dim(_) | Attr::Float(_) => {}
-        }
-    }
-    let mut found = Vec::new();
-    for node in &graph.nodes {
-        node.op.attrs().iter().for_each(|(_, attr)| collect(attr, &mut found));
-    }
-    found
 }
 
 #[cfg(test)]

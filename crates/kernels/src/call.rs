@@ -26,6 +26,8 @@ pub enum Fault {
     DivideByZero = 6,
     /// The sizes involved exceed what the kernel can address.
     TooLarge = 7,
+    /// A branch of the model is reached in which the shapes contradict each other.
+    Refused = 8,
 }
 
 impl Fault {
@@ -39,6 +41,7 @@ impl Fault {
             Self::Index => "an index lies outside its axis",
             Self::DivideByZero => "an integer is divided by zero",
             Self::TooLarge => "the tensors are too large",
+            Self::Refused => "this branch of the model cannot run at these shapes",
         }
     }
 }

@@ -78,6 +78,7 @@ kernels! {
     69 => cumsum,
     70 => top_k,
     71 => reverse_sequence,
+    80 => refuse,
     85 => recurrent,
     86 => lstm_int,
     105 => cast_small,

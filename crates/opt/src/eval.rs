@@ -6,8 +6,9 @@
 use std::fmt;
 use std::ops::ControlFlow;
 
+use embarca_ir::control;
 use embarca_ir::{
-    Arg, Const, Def, Dim, Graph, Io, LowerError, Lowered, Model, Node, Operand, Operands, SymbolId,
+    Arg, Const, Def, Dim, GraphId, Io, LowerError, Lowered, Model, Node, Operand, Operands, SymbolId,
     Tail, TensorType, ValueId,
 };
 use embarca_kernels::{Call, Dst, Fault, Kernel, Signature, Src, Ty};
@@ -25,6 +26,11 @@ pub enum EvalError {
         /// Why.
         error: LowerError,
     },
+    /// Loops have evaluated more nodes than they may.
+    Endless {
+        /// Number, operator and name of the node.
+        node: String,
+    },
     /// A kernel refused or failed.
     Fault {
         /// Number, operator and name of the node.
@@ -39,6 +45,9 @@ impl fmt::Display for EvalError {
         match self {
             Self::Input(message) => f.write_str(message),
             Self::Lower { node, error } => write!(f, "{node}: {error}"),
+            Self::Endless { node } => {
+                write!(f, "{node}: loops run more than {MAX_CALLED_NODES} nodes")
+            }
             Self::Fault { node, fault } => write!(f, "{node}: {}", fault.describe()),
         }
     }
@@ -49,14 +58,41 @@ impl std::error::Error for EvalError {}
 /// The outputs of the main graph for these inputs, in order; states begin at their initial values.
 ///
 /// # Errors
-/// When the inputs do not fit, a node has no kernel, or a kernel fails.
+/// When the inputs do not fit, a node has no kernel, a kernel fails, or loops do not end.
 pub fn eval(model: &Model, inputs: &[Const]) -> Result<Vec<Const>, EvalError> {
     let values = eval_with(model, inputs, &mut |_, _| ControlFlow::Continue(()))?;
     let outputs = model.main().outputs.iter();
     Ok(outputs.filter_map(|output| values[output.value.index()].clone()).collect())
 }
 
-/// Evaluates and shows each result as it is computed; yields the content of every value.
+/// The outputs of one run after the other; states go from each run to the next.
+///
+/// # Errors
+/// As [`eval`].
+pub fn eval_sequence(model: &Model, runs: &[Vec<Const>]) -> Result<Vec<Vec<Const>>, EvalError> {
+    let states = model.main().states.iter();
+    let mut states: Vec<Const> =
+        states.map(|state| model.constant(state.initial).clone()).collect();
+    let mut results = Vec::with_capacity(runs.len());
+    for inputs in runs {
+        let symbols = bind(model, inputs)?;
+        let mut run = Run { model, symbols, nodes_left: MAX_CALLED_NODES };
+        let never = &mut |_: ValueId, _: &Const| ControlFlow::Continue(());
+        let values = run.graph(GraphId(0), inputs, &states, Some(never))?;
+        let value = |id: ValueId| {
+            let missing = || EvalError::Input("a value is missing".to_owned());
+            values[id.index()].clone().ok_or_else(missing)
+        };
+        let outputs = model.main().outputs.iter().map(|output| value(output.value));
+        results.push(outputs.collect::<Result<_, _>>()?);
+        let nexts = model.main().states.iter().map(|state| value(state.next));
+        states = nexts.collect::<Result<_, _>>()?;
+    }
+    Ok(results)
+}
+
+/// Evaluates and shows each result of the main graph as it is computed; yields the content of every
+/// value.
 ///
 /// # Errors
 /// As [`eval`]. A `Break` of `visit` ends the evaluation early without an error.
@@ -65,39 +101,103 @@ pub fn eval_with(
     inputs: &[Const],
     visit: &mut dyn FnMut(ValueId, &Const) -> ControlFlow<()>,
 ) -> Result<Vec<Option<Const>>, EvalError> {
-    let graph = model.main();
     let symbols = bind(model, inputs)?;
-    let lookup = |id: SymbolId| symbols.get(id.index()).copied().flatten();
-    let mut values: Vec<Option<Const>> = vec![None; graph.values.len()];
-    for (&id, input) in graph.inputs.iter().zip(inputs) {
-        values[id.index()] = Some(input.clone());
-    }
-    for (slot, value) in values.iter_mut().zip(&graph.values) {
-        match value.def {
-            Def::Const(id) => *slot = Some(model.constant(id).clone()),
-            Def::State(number) => {
-                if let Some(state) = graph.states.get(number as usize) {
-                    *slot = Some(model.constant(state.initial).clone());
+    let states = model.main().states.iter();
+    let states: Vec<Const> = states.map(|state| model.constant(state.initial).clone()).collect();
+    let mut run = Run { model, symbols, nodes_left: MAX_CALLED_NODES };
+    run.graph(GraphId(0), inputs, &states, Some(visit))
+}
+
+/// Nodes that graphs called by others may evaluate together, so that loops end.
+const MAX_CALLED_NODES: u64 = 1 << 20;
+
+type Visit<'v> = &'v mut dyn FnMut(ValueId, &Const) -> ControlFlow<()>;
+
+/// An evaluation.
+pub(crate) struct Run<'m> {
+    pub model: &'m Model,
+    symbols: Vec<Option<i64>>,
+    nodes_left: u64,
+}
+
+impl Run<'_> {
+    /// What every value of a graph holds.
+    fn graph(
+        &mut self,
+        id: GraphId,
+        inputs: &[Const],
+        states: &[Const],
+        mut visit: Option<Visit<'_>>,
+    ) -> Result<Vec<Option<Const>>, EvalError> {
+        let model = self.model;
+        let graph = model.graph(id);
+        let mut values: Vec<Option<Const>> = vec![None; graph.values.len()];
+        for (&id, input) in graph.inputs.iter().zip(inputs) {
+            values[id.index()] = Some(input.clone());
+        }
+        for (slot, value) in values.iter_mut().zip(&graph.values) {
+            match value.def {
+                Def::Const(id) => *slot = Some(model.constant(id).clone()),
+                Def::State(number) => *slot = states.get(number as usize).cloned(),
+                Def::Input(_) | Def::Node(..) => {}
+            }
+        }
+        for (index, node) in graph.nodes.iter().enumerate() {
+            let place = || {
+                let inside =
+                    if id.index() == 0 { String::new() } else { format!("graph {}, ", id.0) };
+                format!("{inside}node {index} '{}' ({})", node.name, node.op.name())
+            };
+            if visit.is_none() {
+                self.nodes_left = self
+                    .nodes_left
+                    .checked_sub(1)
+                    .ok_or_else(|| EvalError::Endless { node: place() })?;
+            }
+            let outputs = if control::is_call(&node.op) {
+                let inputs: Vec<Option<&Const>> = node
+                    .inputs
+                    .iter()
+                    .map(|input| input.and_then(|id| values[id.index()].as_ref()))
+                    .collect();
+                let types: Vec<&TensorType> = node.outputs.iter().map(|&id| graph.ty(id)).collect();
+                self.control(&node.op, &inputs, &types, &place)?
+            } else {
+                let lookup = |id: SymbolId| self.symbols.get(id.index()).copied().flatten();
+                eval_node(model, id, node, &values, &lookup).map_err(|error| match error {
+                    NodeError::Lower(error) => EvalError::Lower { node: place(), error },
+                    NodeError::Fault(fault) => EvalError::Fault { node: place(), fault },
+                })?
+            };
+            for (&id, output) in node.outputs.iter().zip(outputs) {
+                if let Some(visit) = &mut visit
+                    && visit(id, &output).is_break()
+                {
+                    return Ok(values);
                 }
+                values[id.index()] = Some(output);
             }
-            Def::Input(_) | Def::Node(..) => {}
         }
+        Ok(values)
     }
-    for (index, node) in graph.nodes.iter().enumerate() {
-        let place = || format!("node {index} '{}' ({})", node.name, node.op.name());
-        let outputs =
-            eval_node(model, graph, node, &values, &lookup).map_err(|error| match error {
-                NodeError::Lower(error) => EvalError::Lower { node: place(), error },
-                NodeError::Fault(fault) => EvalError::Fault { node: place(), fault },
-            })?;
-        for (&id, output) in node.outputs.iter().zip(outputs) {
-            if visit(id, &output).is_break() {
-                return Ok(values);
-            }
-            values[id.index()] = Some(output);
-        }
+
+    /// The outputs of a graph that another one calls.
+    pub(crate) fn call(&mut self, id: GraphId, inputs: &[Const]) -> Result<Vec<Const>, EvalError> {
+        // A graph without nodes must not make a loop endless.
+        self.nodes_left = self.nodes_left.checked_sub(1).ok_or_else(|| EvalError::Endless {
+            node: format!("graph {}", id.0),
+        })?;
+        let values = self.graph(id, inputs, &[], None)?;
+        let outputs = self.model.graph(id).outputs.iter();
+        let missing = || EvalError::Input("a value is missing".to_owned());
+        outputs.map(|output| values[output.value.index()].clone().ok_or_else(missing)).collect()
     }
-    Ok(values)
+
+    /// The number of a dimension; `None` where it depends on what nothing gives.
+    pub(crate) fn dim(&self, dim: &Dim) -> Option<usize> {
+        let lookup = |id: SymbolId| self.symbols.get(id.index()).copied().flatten();
+        usize::try_from(dim.eval(&lookup)?).ok()
+    }
 }
 
 /// The values of the symbols that the inputs' shapes imply.
@@ -141,11 +241,12 @@ enum NodeError {
 
 fn eval_node(
     model: &Model,
-    graph: &Graph,
+    id: GraphId,
     node: &Node,
     values: &[Option<Const>],
     symbols: &dyn Fn(SymbolId) -> Option<i64>,
 ) -> Result<Vec<Const>, NodeError> {
+    let graph = model.graph(id);
     let bug = |message: &str| NodeError::Lower(LowerError::Bug(message.to_owned()));
     let mut inputs: Vec<Option<&Const>> = Vec::with_capacity(node.inputs.len());
     for input in &node.inputs {
@@ -176,8 +277,8 @@ fn eval_node(
         .inputs
         .iter()
         .zip(&in_types)
-        .map(|(id, ty)| {
-            let data = model.const_of(embarca_ir::GraphId(0), *id.as_ref()?);
+        .map(|(value, ty)| {
+            let data = model.const_of(id, *value.as_ref()?);
             Some(Operand { ty: ty.as_ref()?, known: None, data })
         })
         .collect();

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use embarca_ir::control;
 use embarca_ir::{
-    Builder, Const, ConstId, Def, Io, LowerError, Model, Op, Operand, Operands, Quant, ShapeError,
+    Builder, Const, ConstId, Def, GraphId, Io, LowerError, Model, Op, Operand, Operands, Quant, ShapeError,
     Tail, TensorType, ValueId,
 };
 use embarca_num::DType;
@@ -144,14 +145,14 @@ fn operands<'b>(b: &'b Builder<'_>, site: &Site<'_>) -> Vec<Option<Operand<'b>>>
 /// # Errors
 /// Only through a defect.
 pub fn share_common(model: Model) -> Result<(Model, bool), ShapeError> {
-    let mut seen: HashMap<(&'static str, Vec<InputKey>), Vec<Seen>> = HashMap::new();
+    let mut seen: HashMap<(GraphId, &'static str, Vec<InputKey>), Vec<Seen>> = HashMap::new();
     rewrite(model, &mut |b, site| {
         let inputs: Vec<InputKey> = site.inputs.iter().map(|input| input_key(b, *input)).collect();
         let constants = site.inputs.iter().flatten().filter(|&&id| b.const_of(id).is_some());
         let constants = constants.map(|&id| b.ty(id).quant.clone());
         let results = site.node.outputs.iter().map(|&output| site.old.ty(output).quant.clone());
         let quants: Vec<Option<Quant>> = constants.chain(results).collect();
-        let twins = seen.entry((site.node.op.name(), inputs)).or_default();
+        let twins = seen.entry((b.graph, site.node.op.name(), inputs)).or_default();
         let recent = twins.iter().rev().take(MAX_TWINS);
         let twin = { recent }.find(|twin| twin.op == site.node.op && twin.quants == quants);
         if let Some(twin) = twin {
@@ -209,6 +210,9 @@ pub fn decompose(mut model: Model) -> Result<Model, LegalizeError> {
         let mut gaps = Vec::new();
         let mut narrowed = HashMap::new();
         let (next, changed) = rewrite(model, &mut |b, site| {
+            if control::is_call(&site.node.op) {
+                return Ok(Verdict::Keep);
+            }
             let error = match kernel_gap(b, site) {
                 None => return Ok(Verdict::Keep),
                 Some(error) => error,

@@ -1,6 +1,8 @@
 //! Rewrites of a graph that keep its meaning. Knows no target, no kernel's speed, no file.
 
 pub mod affine;
+pub mod branches;
+mod calls;
 pub mod eval;
 pub mod fold;
 pub mod pads;
@@ -28,6 +30,7 @@ pub const QUANTIZED_PASSES: &[(&str, Pass)] = &[
 /// The rewrites that every model goes through, in the order in which a round applies them.
 pub const PASSES: &[(&str, Pass)] = &[
     ("fold_constants", fold::fold_constants),
+    ("fold_branches", |model, _| branches::fold_branches(model)),
     ("share_common", |model, _| fold::share_common(model)),
     ("sink_transposes", |model, _| transposes::sink_transposes(model)),
     ("fold_affine", |model, _| affine::fold_affine(model)),

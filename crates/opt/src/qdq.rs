@@ -23,7 +23,7 @@ const ONNX: &str = "onnx";
 /// Whether a model spells quantization out as ONNX does.
 pub fn is_spelled_out(model: &Model) -> bool {
     let onnx = |node: &Node| matches!(&node.op, Op::Requantize(op) if op.rule == ONNX);
-    model.main().nodes.iter().any(onnx)
+    model.graphs.iter().any(|graph| graph.nodes.iter().any(onnx))
 }
 
 /// One round; the flag tells whether anything changed.

@@ -3,6 +3,7 @@
 //! A rule sees each node with its inputs already in the new graph and may look at what wrote them.
 //! Nodes and constants that nothing reads afterwards are left behind.
 
+use embarca_ir::control;
 use embarca_ir::{
     Builder, ConstId, Def, Graph, GraphId, Model, Node, NodeId, Output, ShapeError, State, ValueId,
 };
@@ -37,20 +38,32 @@ impl Site<'_> {
     }
 }
 
-/// Rebuilds the main graph of `model`. The flag tells whether the rule replaced anything.
+/// Rebuilds the graphs of `model`, one after the other. The flag tells whether the rule replaced
+/// anything.
 ///
 /// # Errors
 /// When a rule makes a node whose inputs do not fit it: a defect of the rule.
 pub fn rewrite(
-    model: Model,
+    mut model: Model,
     rule: &mut dyn FnMut(&mut Builder<'_>, &Site<'_>) -> Result<Verdict, ShapeError>,
 ) -> Result<(Model, bool), ShapeError> {
-    let Model { mut graphs, consts, symbols, meta } = model;
-    let old = std::mem::take(&mut graphs[0]);
-    let graph = Graph { name: old.name.clone(), ..Graph::default() };
-    graphs[0] = graph;
-    let mut model = Model { graphs, consts, symbols, meta };
-    let mut b = Builder::new(&mut model, GraphId(0));
+    let mut changed = false;
+    // Graphs that the rule adds are its own.
+    for graph in 0..model.graphs.len() {
+        changed |= rewrite_graph(&mut model, GraphId::new(graph), rule)?;
+    }
+    drop_unused(&mut model);
+    Ok((model, changed))
+}
+
+fn rewrite_graph(
+    model: &mut Model,
+    graph: GraphId,
+    rule: &mut dyn FnMut(&mut Builder<'_>, &Site<'_>) -> Result<Verdict, ShapeError>,
+) -> Result<bool, ShapeError> {
+    let old = std::mem::take(&mut model.graphs[graph.index()]);
+    model.graphs[graph.index()].name.clone_from(&old.name);
+    let mut b = Builder::new(model, graph);
 
     let live = live_nodes(&old);
     let uses = old.use_counts();
@@ -101,10 +114,9 @@ pub fn rewrite(
             mapped(&mut b, &old, &mut map, state.next),
         );
         let state = State { name: state.name.clone(), initial: state.initial, value, next };
-        b.model.graphs[0].states.push(state);
+        b.model.graphs[graph.index()].states.push(state);
     }
-    drop_unused(&mut model);
-    Ok((model, changed))
+    Ok(changed)
 }
 
 /// Adds `node` as it is, with the declared quantization of its outputs.
@@ -158,8 +170,12 @@ fn live_nodes(graph: &Graph) -> Vec<bool> {
     live
 }
 
-/// Removes what nothing reads, and the constants that only it read.
+/// Removes graphs that nothing calls, what nothing reads, and the constants that only it read.
 fn drop_unused(model: &mut Model) {
+    for graph in &mut model.graphs {
+        drop_unused_values(graph);
+    }
+    drop_unused_graphs(model);
     let mut new_ids: Vec<Option<ConstId>> = vec![None; model.consts.len()];
     let mut kept = Vec::new();
     let mut renumber = |id: &mut ConstId| {
@@ -169,7 +185,6 @@ fn drop_unused(model: &mut Model) {
         });
     };
     for graph in &mut model.graphs {
-        drop_unused_values(graph);
         for value in &mut graph.values {
             if let Def::Const(id) = &mut value.def {
                 renumber(id);
@@ -178,6 +193,31 @@ fn drop_unused(model: &mut Model) {
         graph.states.iter_mut().for_each(|state| renumber(&mut state.initial));
     }
     model.consts = kept;
+}
+
+/// Keeps the graphs that the main graph reaches, in their order.
+fn drop_unused_graphs(model: &mut Model) {
+    let mut new_ids: Vec<Option<GraphId>> = vec![None; model.graphs.len()];
+    for id in control::reachable(model) {
+        new_ids[id.index()] = Some(id);
+    }
+    if new_ids.iter().all(Option::is_some) {
+        return;
+    }
+    let mut kept = 0;
+    for id in new_ids.iter_mut().flatten() {
+        *id = GraphId::new(kept);
+        kept += 1;
+    }
+    let mut ids = new_ids.iter();
+    model.graphs.retain(|_| ids.next().is_some_and(Option::is_some));
+    for node in model.graphs.iter_mut().flat_map(|graph| &mut graph.nodes) {
+        for id in control::callees_mut(&mut node.op) {
+            if let Some(new) = new_ids.get(id.index()).copied().flatten() {
+                *id = new;
+            }
+        }
+    }
 }
 
 /// Removes nodes that no output depends on, with their values and constants.

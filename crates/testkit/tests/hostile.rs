@@ -31,7 +31,7 @@ fn survive(bytes: &[u8]) {
     let Ok(mut session) = plan.session() else { return };
     let deadline = Some(Instant::now() + Duration::from_millis(20));
     // A fault on the data is a legal end too.
-    let _ = session.run_limited(Limits { deadline, cancel: None });
+    let _ = session.run_limited(Limits { deadline, ..Limits::default() });
     let _ = plan.run_vectors();
 }
 

@@ -166,10 +166,12 @@ registry! {
         depthwise_conv2d::DepthwiseConv2d,
         div::Div,
         expand::Expand,
+        for_loop::ForLoop,
         gather::Gather,
         gather_elements::GatherElements,
         gather_nd::GatherNd,
         gru::Gru,
+        if_else::IfElse,
         is_special::IsSpecial,
         l2_normalize::L2Normalize,
         leaky_relu::LeakyRelu,
@@ -192,12 +194,14 @@ registry! {
         quantized_lstm::QuantizedLstm,
         range::Range,
         reduce::Reduce,
+        refuse::Refuse,
         requantize::Requantize,
         resample::Resample,
         reshape::Reshape,
         resize::Resize,
         reverse_sequence::ReverseSequence,
         rnn::Rnn,
+        scan::Scan,
         scatter_elements::ScatterElements,
         scatter_nd::ScatterNd,
         select::Select,
@@ -216,6 +220,7 @@ registry! {
         top_k::TopK,
         transpose::Transpose,
         unary::Unary,
+        while_loop::WhileLoop,
     }
     compositions {
         batch_norm,
@@ -247,6 +252,7 @@ registry! {
         shuffle_channel,
         strided_slice,
         triangle,
+        variable,
     }
 }
 
