@@ -182,17 +182,30 @@ pub struct Case<T> {
     inputs: Vec<Input>,
     yields: Option<Quant>,
     tolerance: Option<Tolerance>,
+    calls: fn(&mut Model),
+    fails: bool,
 }
 
 /// A case of an operator.
 pub fn case<T>(name: &'static str, op: T, inputs: impl Into<Vec<Input>>) -> Case<T> {
-    Case { name, op, inputs: inputs.into(), yields: None, tolerance: None }
+    let inputs = inputs.into();
+    Case { name, op, inputs, yields: None, tolerance: None, calls: |_| (), fails: false }
 }
 
 impl<T> Case<T> {
     /// The quantization that is declared for output 0.
     pub fn yields(self, scale: f32, zero: i32) -> Self {
         Self { yields: Some(Quant::per_tensor(scale, zero)), ..self }
+    }
+
+    /// Adds the graphs that the operator calls, from 1 on.
+    pub fn calls(self, calls: fn(&mut Model)) -> Self {
+        Self { calls, ..self }
+    }
+
+    /// Computing it ends in an error.
+    pub fn fails(self) -> Self {
+        Self { fails: true, ..self }
     }
 
     /// Another tolerance than the operator's.
@@ -212,6 +225,9 @@ pub struct AnyCase {
     pub op: Op,
     inputs: Vec<Input>,
     yields: Option<Quant>,
+    calls: fn(&mut Model),
+    /// Whether computing it ends in an error.
+    pub fails: bool,
     /// How far results may be from the reference's.
     pub tolerance: Tolerance,
     /// The reference.
@@ -235,6 +251,8 @@ where
             op: case.op.into(),
             inputs: case.inputs,
             yields: case.yields,
+            calls: case.calls,
+            fails: case.fails,
             tolerance: case.tolerance.unwrap_or(tolerance),
             reference: Box::new(move |x| reference(&op, x).into()),
         }
@@ -293,6 +311,7 @@ impl AnyCase {
         let mut fed = self.inputs.iter().filter(|input| !input.constant);
         match setting {
             Setting::Plain => true,
+            _ if self.fails => false,
             Setting::Clipped => self.op.tails().clamp,
             Setting::Constant => self.inputs.iter().all(|input| input.open.is_none()),
             Setting::Transposed => {
@@ -311,6 +330,7 @@ impl AnyCase {
         if self.inputs.iter().any(|input| input.open.is_some()) {
             model.symbol("n");
         }
+        (self.calls)(&mut model);
         let mut random = Random(seed(&self.name));
         let mut b = Builder::new(&mut model, GraphId(0));
         let (mut fed, mut real) = (Vec::new(), Vec::new());

@@ -12,6 +12,7 @@
 //! - A quantized result is at most `0.5 + steps` from `r / scale + zero point`, limited to its type.
 
 use embarca_compile::BuildOptions;
+use embarca_ir::control;
 use embarca_ir::{
     Const, GraphId, Io, Model, Operand, Operands, Quant, Tail, TensorType, ValueId, emb, text,
     verify,
@@ -34,6 +35,9 @@ pub fn check(case: &AnyCase, setting: Setting) -> Result<(), String> {
     let Instance { model, fed, real, types } = &instance;
     verify(model).map_err(|error| format!("unsound: {error}"))?;
     comes_back(model)?;
+    if case.fails {
+        return fails(&instance);
+    }
     let mut expected = (case.reference)(real);
     if setting == Setting::Clipped && expected[0].dtype == DType::F32 {
         expected[0] = expected[0].map(|r| r.clamp(BOUNDS.0.into(), BOUNDS.1.into()));
@@ -70,6 +74,25 @@ pub fn check(case: &AnyCase, setting: Setting) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Every way to compute ends in an error.
+fn fails(Instance { model, fed, .. }: &Instance) -> Result<(), String> {
+    if embarca_opt::eval(model, fed).is_ok() {
+        return Err("it is evaluated".to_owned());
+    }
+    let optimized = embarca_compile::prepare(model.clone()).map_err(|error| error.to_string())?;
+    if embarca_opt::eval(&optimized, fed).is_ok() {
+        return Err("it is evaluated once optimized".to_owned());
+    }
+    let target = embarca_target::find("cpu").ok_or("there is no target cpu")?;
+    let options =
+        BuildOptions { targets: vec![target], vectors: true, provenance: Default::default() };
+    let bytes = embarca_compile::build(model.clone(), &options).map_err(|e| e.to_string())?;
+    match differential::run(&bytes, model, fed, 1) {
+        Ok(_) => Err("its plan runs".to_owned()),
+        Err(_) => Ok(()),
+    }
 }
 
 /// The text form and the file of a model give an equal model.
@@ -156,12 +179,13 @@ fn equal_ints(plain: &[Const], results: &[Const]) -> Result<(), String> {
 /// When a node has none.
 pub fn kernels(model: &Model) -> Result<Vec<&'static str>, String> {
     let model = embarca_opt::decompose(model.clone()).map_err(|error| error.to_string())?;
-    let graph = model.main();
-    let mut names = Vec::with_capacity(graph.nodes.len());
-    for node in &graph.nodes {
+    let mut names = Vec::new();
+    let graphs = model.graphs.iter().enumerate();
+    let nodes = graphs.flat_map(|(at, graph)| graph.nodes.iter().map(move |node| (at, graph, node)));
+    for (at, graph, node) in nodes.filter(|(_, _, node)| !control::is_call(&node.op)) {
         let operand = |id: ValueId| {
             let value = graph.value(id);
-            let data = model.const_of(GraphId(0), id);
+            let data = model.const_of(GraphId::new(at), id);
             Operand { ty: &value.ty, known: value.known.as_deref(), data }
         };
         let operands: Vec<_> = node.inputs.iter().map(|input| input.map(operand)).collect();

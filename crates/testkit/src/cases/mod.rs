@@ -17,7 +17,7 @@ pub use case::{AnyCase, EXACT, Setting, Tolerance, case, f32s, rounded, suite};
 mod prelude {
     pub use embarca_ir::attr::Attr;
     pub use embarca_ir::ops::*;
-    pub use embarca_ir::{Dim, Quant};
+    pub use embarca_ir::{Const, Dim, Quant, TensorType};
     pub use embarca_num::DType;
 
     pub use super::array::*;
@@ -57,10 +57,12 @@ cases! {
     depthwise_conv2d,
     div,
     expand,
+    for_loop,
     gather,
     gather_elements,
     gather_nd,
     gru,
+    if_else,
     is_special,
     l2_normalize,
     leaky_relu,
@@ -83,12 +85,14 @@ cases! {
     quantized_lstm,
     range,
     reduce,
+    refuse,
     requantize,
     resample,
     reshape,
     resize,
     reverse_sequence,
     rnn,
+    scan,
     scatter_elements,
     scatter_nd,
     select,
@@ -107,4 +111,5 @@ cases! {
     top_k,
     transpose,
     unary,
+    while_loop,
 }

@@ -1,6 +1,7 @@
 //! What the references and cases of several operators have in common.
 
 use embarca_ir::attr::Attr;
+use embarca_ir::{Builder, Graph, GraphId, Model, ShapeError, TensorType, ValueId};
 use embarca_num::DType;
 
 use super::array::Array;
@@ -117,5 +118,22 @@ pub fn meeting(by: &str) -> fn(f64, f64) -> f64 {
         "min" => f64::min,
         "max" => f64::max,
         other => panic!("{other} has no reference"),
+    }
+}
+
+/// Adds a graph that others call.
+pub fn callee(
+    model: &mut Model,
+    name: &str,
+    inputs: &[TensorType],
+    make: impl Fn(&mut Builder<'_>, &[ValueId]) -> Result<Vec<ValueId>, ShapeError>,
+) {
+    model.graphs.push(Graph { name: name.to_owned(), ..Graph::default() });
+    let mut b = Builder::new(model, GraphId::new(model.graphs.len() - 1));
+    let inputs: Vec<ValueId> =
+        inputs.iter().enumerate().map(|(i, ty)| b.input(&format!("x{i}"), ty.clone())).collect();
+    let results = make(&mut b, &inputs).expect("the graph is sound");
+    for (i, result) in results.into_iter().enumerate() {
+        b.output(result, &format!("y{i}"));
     }
 }
