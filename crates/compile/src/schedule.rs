@@ -263,8 +263,7 @@ impl Scheduler<'_> {
             Op::WhileLoop(op) => (opcode::WHILE, vec![function(&op.cond)?, function(&op.body)?]),
             Op::ForLoop(op) => (opcode::LOOP, vec![function(&op.body)?, number(op.vars)?]),
             Op::Scan(op) => {
-                let mut words =
-                    vec![function(&op.body)?, number(op.vars)?, number(op.axes.len())?];
+                let mut words = vec![function(&op.body)?, number(op.vars)?, number(op.axes.len())?];
                 let ins = op.axes.iter().zip(&op.backward);
                 let outs = op.out_axes.iter().zip(&op.out_backward);
                 for word in ins.chain(outs).map(axis) {

@@ -270,8 +270,7 @@ impl Runner<'_> {
                 let does = self.body(*body).map_err(fault)?;
                 let (&[trip, flag], params) =
                     does.inputs.split_first_chunk::<2>().ok_or(fault(Fault::Arity))?;
-                let (&going_on, results) =
-                    does.outputs.split_first().ok_or(fault(Fault::Arity))?;
+                let (&going_on, results) = does.outputs.split_first().ok_or(fault(Fault::Arity))?;
                 let (finals, wholes) =
                     outputs.split_at_checked(*vars).ok_or(fault(Fault::Arity))?;
                 let (carried, items) =
@@ -306,7 +305,8 @@ impl Runner<'_> {
                 // A loop that ends early must not leave a part of its results unwritten.
                 for &whole in wholes {
                     let whole = self.tensor(whole).map_err(fault)?;
-                    if self.prepared.dims_of(whole).first().map(|&dim| i64::from(dim)) != Some(round)
+                    if self.prepared.dims_of(whole).first().map(|&dim| i64::from(dim))
+                        != Some(round)
                     {
                         return Err(fault(Fault::Shape));
                     }

@@ -107,7 +107,10 @@ impl fmt::Display for RunError {
                 write!(f, "step {step} ({kernel}): {}", fault.describe())
             }
             Self::Endless { step } => {
-                write!(f, "step {step}: the loops of this run do not end within their limit of steps")
+                write!(
+                    f,
+                    "step {step}: the loops of this run do not end within their limit of steps"
+                )
             }
             Self::Stopped { step } => write!(f, "stopped before step {step}"),
         }

@@ -529,7 +529,7 @@ impl<'a> GraphImporter<'a, '_> {
         for (index, value) in view.assigned.take() {
             let tensor = node.inputs.get(index).copied().flatten();
             let variable = tensor.filter(|&tensor| foreign.tensors[tensor].is_variable);
-            let slot = variable.and_then(|tensor| self.values.get_mut(tensor));
+            let slot = variable.and_then(|tensor| self.frame.values.get_mut(tensor));
             let message = || ImportError::malformed(format!("input {index} is no variable"));
             *slot.ok_or_else(message)? = Slot::Value(value);
         }
@@ -582,7 +582,8 @@ impl<'a> GraphImporter<'a, '_> {
     }
 
     fn output(&mut self, index: usize) {
-        let name = self.frame.foreign.tensors.get(index).map_or("", |tensor| &tensor.name).to_owned();
+        let name =
+            self.frame.foreign.tensors.get(index).map_or("", |tensor| &tensor.name).to_owned();
         let result = self.value(index).and_then(|value| {
             let Some(value) = value else { return Ok(None) };
             let declared = self.frame.foreign.tensors.get(index).and_then(|tensor| tensor.dtype);

@@ -121,8 +121,7 @@ pub(crate) fn check(model: &Model, graph: &Graph, node: &Node) -> Result<(), Str
             let (vars, rest) = split(&ins, op.vars)?;
             let (sequences, captures) = split(rest, op.axes.len())?;
             let elements = sequences.iter().flatten().zip(&op.axes);
-            let elements: Vec<TensorType> =
-                elements.map(|(ty, &axis)| without(ty, axis)).collect();
+            let elements: Vec<TensorType> = elements.map(|(ty, &axis)| without(ty, axis)).collect();
             let params = vars.iter().copied().chain(elements.iter().map(Some));
             let params: Vec<_> = params.chain(captures.iter().copied()).collect();
             body.takes(0, &params)?;

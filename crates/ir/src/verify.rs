@@ -61,7 +61,8 @@ pub fn verify(model: &Model) -> Result<(), VerifyError> {
     for (index, graph) in model.graphs.iter().enumerate() {
         for (at, node) in graph.nodes.iter().enumerate() {
             control::check(model, graph, node).map_err(|reason| {
-                let graph = if graph.name.is_empty() { format!("{index}") } else { graph.name.clone() };
+                let graph =
+                    if graph.name.is_empty() { format!("{index}") } else { graph.name.clone() };
                 VerifyError { graph, place: place_of(at, node), reason }
             })?;
         }

@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 
 use embarca_ir::control;
 use embarca_ir::{
-    Arg, Const, Def, Dim, GraphId, Io, LowerError, Lowered, Model, Node, Operand, Operands, SymbolId,
-    Tail, TensorType, ValueId,
+    Arg, Const, Def, Dim, GraphId, Io, LowerError, Lowered, Model, Node, Operand, Operands,
+    SymbolId, Tail, TensorType, ValueId,
 };
 use embarca_kernels::{Call, Dst, Fault, Kernel, Signature, Src, Ty};
 use zerocopy::IntoBytes;
@@ -184,9 +184,10 @@ impl Run<'_> {
     /// The outputs of a graph that another one calls.
     pub(crate) fn call(&mut self, id: GraphId, inputs: &[Const]) -> Result<Vec<Const>, EvalError> {
         // A graph without nodes must not make a loop endless.
-        self.nodes_left = self.nodes_left.checked_sub(1).ok_or_else(|| EvalError::Endless {
-            node: format!("graph {}", id.0),
-        })?;
+        self.nodes_left = self
+            .nodes_left
+            .checked_sub(1)
+            .ok_or_else(|| EvalError::Endless { node: format!("graph {}", id.0) })?;
         let values = self.graph(id, inputs, &[], None)?;
         let outputs = self.model.graph(id).outputs.iter();
         let missing = || EvalError::Input("a value is missing".to_owned());

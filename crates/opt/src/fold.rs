@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use embarca_ir::control;
 use embarca_ir::{
-    Builder, Const, ConstId, Def, GraphId, Io, LowerError, Model, Op, Operand, Operands, Quant, ShapeError,
-    Tail, TensorType, ValueId,
+    Builder, Const, ConstId, Def, GraphId, Io, LowerError, Model, Op, Operand, Operands, Quant,
+    ShapeError, Tail, TensorType, ValueId,
 };
 use embarca_num::DType;
 

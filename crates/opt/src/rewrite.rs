@@ -204,10 +204,8 @@ fn drop_unused_graphs(model: &mut Model) {
     if new_ids.iter().all(Option::is_some) {
         return;
     }
-    let mut kept = 0;
-    for id in new_ids.iter_mut().flatten() {
+    for (kept, id) in new_ids.iter_mut().flatten().enumerate() {
         *id = GraphId::new(kept);
-        kept += 1;
     }
     let mut ids = new_ids.iter();
     model.graphs.retain(|_| ids.next().is_some_and(Option::is_some));

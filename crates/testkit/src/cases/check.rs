@@ -181,7 +181,8 @@ pub fn kernels(model: &Model) -> Result<Vec<&'static str>, String> {
     let model = embarca_opt::decompose(model.clone()).map_err(|error| error.to_string())?;
     let mut names = Vec::new();
     let graphs = model.graphs.iter().enumerate();
-    let nodes = graphs.flat_map(|(at, graph)| graph.nodes.iter().map(move |node| (at, graph, node)));
+    let nodes =
+        graphs.flat_map(|(at, graph)| graph.nodes.iter().map(move |node| (at, graph, node)));
     for (at, graph, node) in nodes.filter(|(_, _, node)| !control::is_call(&node.op)) {
         let operand = |id: ValueId| {
             let value = graph.value(id);
