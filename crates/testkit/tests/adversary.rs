@@ -90,7 +90,7 @@ fn survive(bytes: &[u8], threads: usize) -> bool {
     let Ok(plan) = Plan::from_bytes(bytes, options) else { return false };
     let Ok(mut session) = plan.session() else { return false };
     let deadline = Some(Instant::now() + Duration::from_millis(50));
-    let _ = session.run_limited(Limits { deadline, cancel: None });
+    let _ = session.run_limited(Limits { deadline, ..Limits::default() });
     let shapes: Vec<Vec<u32>> = plan
         .inputs()
         .iter()
@@ -98,7 +98,7 @@ fn survive(bytes: &[u8], threads: usize) -> bool {
         .collect();
     let shapes: Vec<&[u32]> = shapes.iter().map(Vec::as_slice).collect();
     if let Ok(mut session) = plan.session_for(&shapes) {
-        let _ = session.run_limited(Limits { deadline, cancel: None });
+        let _ = session.run_limited(Limits { deadline, ..Limits::default() });
     }
     true
 }
