@@ -425,10 +425,9 @@ impl<'a> GraphImporter<'a, '_> {
         for index in 0..then.results.len() {
             let (a, b) = (self.result_ty(&then, index), self.result_ty(&otherwise, index));
             if (a.dtype, &a.dims, &a.quant) != (b.dtype, &b.dims, &b.quant) {
-                return Err(ImportError::unsupported(format!(
-                    "result {index} is {a} in one branch and {b} in the other"
-                ))
-                .hint("give the inputs' shapes with --shapes, so that the branch is known"));
+                let message = format!("result {index} is {a} in one branch and {b} in the other");
+                return Err(ImportError::unknown(cond, message)
+                    .hint("give the inputs' shapes with --shapes, so that the branch is known"));
             }
             dtypes.push(a.dtype);
             dims.push(a.dims.clone());

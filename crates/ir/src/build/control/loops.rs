@@ -142,11 +142,15 @@ impl<'a> GraphImporter<'a, '_> {
         let always =
             constant.is_some_and(|values| values == [1]) || graph.inputs.get(1) == Some(&inner);
         let rounds = rounds.filter(|&rounds| always || rounds == 0);
+        let count = trips.and_then(|trips| self.b.operand(trips).ints());
         if 0 < items && rounds.is_none() {
-            return Err(ImportError::unsupported(
-                "results are collected over a number of runs that is known only while the model \
-                 runs",
-            )
+            let message =
+                "results are collected over a number of runs that is known only while it runs";
+            return Err(match (trips, cond) {
+                (Some(value), _) if count.is_none() => ImportError::unknown(value, message),
+                (_, Some(value)) if always => ImportError::unknown(value, message),
+                _ => ImportError::unsupported(message),
+            }
             .hint("export the model with a constant trip count"));
         }
         let ty = graph.ty(inner).clone();
