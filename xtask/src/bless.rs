@@ -8,7 +8,7 @@ use crate::tidy::{Project, records};
 use crate::tree::Tree;
 
 /// Crates whose tests compare with golden texts and rewrite them under `EMBARCA_BLESS=1`.
-const GOLDEN: &[&str] = &["embarca-ir", "embarca-opt", "embarca-compile"];
+const GOLDEN: &[&str] = &["embarca-ir", "embarca-opt", "embarca-compile", "embarca-cli"];
 
 /// Locks new records and refreshes golden texts, or does one of the two. A changed record is refused.
 pub fn run(args: &[String]) -> Result<bool, String> {

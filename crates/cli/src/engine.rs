@@ -83,7 +83,9 @@ pub fn refusal(error: embarca::Error, path: &Path) -> Failure {
         ErrorKind::Load(_) => {
             failure.next(format!("embarca inspect {shown}      shows what shapes it takes"))
         }
-        ErrorKind::Read(_) => failure.next("copy or export the file again"),
+        ErrorKind::Read(embarca::ReadError::Malformed(_)) => {
+            failure.next("copy or export the file again")
+        }
         _ => failure,
     }
 }

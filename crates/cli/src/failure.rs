@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::Write;
 use std::process::ExitCode;
 
-use embarca_data::DataError;
+use embarca_data::{DataError, ErrorKind};
 
 use crate::show::harmless;
 
@@ -78,7 +78,23 @@ impl fmt::Display for Failure {
 
 impl From<DataError> for Failure {
     fn from(error: DataError) -> Self {
-        Self::refused(error)
+        let failure = Self::refused(&error);
+        match (&error.kind, &error.file) {
+            (ErrorKind::Io(io), Some(file)) if io.kind() == std::io::ErrorKind::NotFound => {
+                let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+                match folder {
+                    Some(folder) if !folder.is_dir() => {
+                        failure.next(format!("mkdir -p {}", folder.display()))
+                    }
+                    Some(folder) => {
+                        failure.next(format!("ls {}      shows what is there", folder.display()))
+                    }
+                    None => failure.next("ls      shows what is there"),
+                }
+            }
+            (ErrorKind::Malformed(_), Some(_)) => failure.next("copy or export the file again"),
+            _ => failure,
+        }
     }
 }
 

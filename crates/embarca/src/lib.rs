@@ -34,7 +34,7 @@ pub use embarca_cpu::{
     Feed, Limits, LoadError, LoadOptions, Observed, Pipeline, PipelineError, Plan, Port, RunError,
     Session, Src, Task, Ty, Verdict,
 };
-pub use embarca_import::ImportLimits;
+pub use embarca_import::{ImportLimits, ReadError};
 pub use embarca_ir as ir;
 pub use embarca_num::DType;
 pub use embarca_target::Target;
