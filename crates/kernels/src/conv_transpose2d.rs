@@ -13,11 +13,12 @@ use embarca_num::DType;
 use crate::{
     Call, Fault, Kernel, Needs, Signature, Ty,
     conv2d::{
-        ParamsF32, ParamsI8,
+        ParamsF32, ParamsI8, ParamsI16,
         i8::{Channels, dot},
     },
     spatial::{Window, dims4},
     tail::{ClampF32, TailI8, check_bias, check_factors, check_types, factor},
+    wide::{self, Bias, TailI16},
 };
 
 /// f32; the sum runs over ky, kx, c, then the bias is added. The record is that of `conv2d_f32`.
@@ -26,8 +27,11 @@ pub const F32: Kernel = Kernel::new("conv_transpose2d_f32", check_f32, call_f32)
 /// i8: TFLite's `reference_integer_ops::TransposeConv`. The record is that of `conv2d_i8`.
 pub const I8: Kernel = Kernel::new("conv_transpose2d_i8", check_i8, call_i8);
 
+/// i16 by i8: the 16x8 form of it. The record is that of `conv2d_i16`.
+pub const I16: Kernel = Kernel::new("conv_transpose2d_i16", check_i16, call_i16);
+
 /// In the order of their opcodes.
-pub const KERNELS: &[Kernel] = &[F32, I8];
+pub const KERNELS: &[Kernel] = &[F32, I8, I16];
 
 /// The sizes of one step, checked against each other.
 #[derive(Clone, Copy, Debug)]
@@ -148,6 +152,13 @@ fn check_i8(sig: &Signature) -> Result<Needs, Fault> {
     Ok(Needs::split(shape.units()))
 }
 
+fn check_i16(sig: &Signature) -> Result<Needs, Fault> {
+    let params: ParamsI16 = sig.params()?;
+    let shape = Shape::of(&params.window, params.groups, sig)?;
+    wide::check(sig, &params.tail, shape.output[2] as u32)?;
+    Ok(Needs::split(shape.units()))
+}
+
 fn call_f32(call: &mut Call) -> Result<(), Fault> {
     let params: ParamsF32 = call.params()?;
     let (x, w, bias) = (call.input(0)?, call.input(1)?, call.optional(2));
@@ -168,6 +179,18 @@ fn call_i8(call: &mut Call) -> Result<(), Fault> {
     let bias = bias.as_ref().map(|bias| bias.elements());
     let channels = Channels { w: w.elements(), bias, factors: factors.elements() };
     run_i8(&params.tail, &shape, units, x.elements(), &channels, y.elements());
+    Ok(())
+}
+
+fn call_i16(call: &mut Call) -> Result<(), Fault> {
+    let params: ParamsI16 = call.params()?;
+    let (x, w, factors) = (call.input(0)?, call.input(1)?, call.input(3)?);
+    let bias = Bias::new(&params.tail, call.optional(2));
+    let units = call.units.clone();
+    let y = call.output(0)?;
+    let shape = Shape::new(&params.window, params.groups, x.ty, w.ty, y.ty)?;
+    let channels = wide::Channels { w: w.elements(), bias, factors: factors.elements() };
+    run_i16(&params.tail, &shape, units, x.elements(), &channels, y.elements());
     Ok(())
 }
 
@@ -201,4 +224,18 @@ pub fn run_i8(
     let each = |sum: i32, x: &[i8], w: &[i8]| sum.wrapping_add(dot(x, x_zero, w, w_zero));
     let end = |sum: i32, o: usize| tail.apply(sum, factor(channels.factors, o));
     shape.for_each_output(units, (x, channels.w, y), begin, each, end);
+}
+
+/// Rows `units` of the output.
+pub fn run_i16(
+    tail: &TailI16,
+    shape: &Shape,
+    units: Range<usize>,
+    x: &[i16],
+    channels: &wide::Channels,
+    y: &mut [i16],
+) {
+    let each = |sum: i64, x: &[i16], w: &[i8]| sum.wrapping_add(wide::dot(x, w));
+    let end = |sum: i64, o: usize| tail.apply(sum, factor(channels.factors, o));
+    shape.for_each_output(units, (x, channels.w, y), |o| channels.bias.get(o), each, end);
 }

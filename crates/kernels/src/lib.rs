@@ -20,6 +20,7 @@ pub mod tail;
 #[cfg(test)]
 mod testing;
 pub mod walk;
+pub mod wide;
 
 pub use call::{Call, Dst, Fault, Kernel, Needs, Pack, Signature, Src, Ty, element_count};
 
@@ -81,6 +82,8 @@ kernels! {
     80 => refuse,
     85 => recurrent,
     86 => lstm_int,
+    87 => svdf,
+    88 => sixteen,
     105 => cast_small,
     125 => ssd_detections,
     150 => picture,

@@ -3,7 +3,7 @@
 
 use core::ops::Range;
 
-use embarca_num::{DType, fixed::Requant};
+use embarca_num::{DType, fixed::{Requant, Requant16x8}};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::{
@@ -22,8 +22,25 @@ pub const I32: Kernel = Kernel::new("matmul_i32", |s| check_plain(s, DType::I32)
 /// f64; the record is a [`ParamsI32`].
 pub const F64: Kernel = Kernel::new("matmul_f64", |s| check_plain(s, DType::F64), call_f64);
 
+/// i16 by i16 with sums of 64 bits; the record is a [`ParamsI16`].
+pub const I16: Kernel = Kernel::new("matmul_i16", check_i16, call_i16);
+
 /// In the order of their opcodes.
-pub const KERNELS: &[Kernel] = &[F32, I8, I32, F64];
+pub const KERNELS: &[Kernel] = &[F32, I8, I32, F64, I16];
+
+/// The i16 record. Nothing has a zero point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct ParamsI16 {
+    /// As in [`ParamsF32`].
+    pub transposed: [u32; 2],
+    /// Lower bound of the stored result, at least -32768.
+    pub act_min: i32,
+    /// Upper bound of the stored result, at most 32767.
+    pub act_max: i32,
+    /// Rescaling of the sums.
+    pub factor: Requant,
+}
 
 /// The f32 record.
 #[derive(Clone, Copy, Debug, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -147,6 +164,17 @@ fn check_i8(sig: &Signature) -> Result<Needs, Fault> {
     Ok(Needs::split(shape.units()))
 }
 
+fn check_i16(sig: &Signature) -> Result<Needs, Fault> {
+    let params: ParamsI16 = sig.params()?;
+    crate::wide::check_bounds(params.act_min, params.act_max)?;
+    if !params.factor.is_valid() {
+        return Err(Fault::Record);
+    }
+    check_types(sig, [DType::I16; 3], 2)?;
+    let shape = Shape::new(params.transposed, sig.input(0)?, sig.input(1)?, sig.output(0)?)?;
+    Ok(Needs::split(shape.units()))
+}
+
 fn check_plain(sig: &Signature, dtype: DType) -> Result<Needs, Fault> {
     let params: ParamsI32 = sig.params()?;
     check_types(sig, [dtype; 3], 2)?;
@@ -169,6 +197,15 @@ fn call_i8(call: &mut Call) -> Result<(), Fault> {
     let y = call.output(0)?;
     let shape = Shape::new(params.transposed, a.ty, b.ty, y.ty)?;
     run_i8(&params, &shape, units, a.elements(), b.elements(), y.elements());
+    Ok(())
+}
+
+fn call_i16(call: &mut Call) -> Result<(), Fault> {
+    let params: ParamsI16 = call.params()?;
+    let (a, b, units) = (call.input(0)?, call.input(1)?, call.units.clone());
+    let y = call.output(0)?;
+    let shape = Shape::new(params.transposed, a.ty, b.ty, y.ty)?;
+    run_i16(&params, &shape, units, a.elements(), b.elements(), y.elements());
     Ok(())
 }
 
@@ -268,6 +305,31 @@ pub fn run_i8(
                 a * b
             });
             *y = params.tail.apply(products.fold(0, i32::wrapping_add), params.factor);
+        }
+    }
+}
+
+/// Rows `units` of the output.
+pub fn run_i16(
+    params: &ParamsI16,
+    shape: &Shape,
+    units: Range<usize>,
+    a: &[i16],
+    b: &[i16],
+    y: &mut [i16],
+) {
+    let (k_step, [b_k, b_n]) = (shape.a_steps[1], shape.b_steps);
+    let factor = Requant16x8::new(params.factor).unwrap_or_default();
+    for (unit, y) in units.zip(y.chunks_exact_mut(shape.columns.max(1))) {
+        let (a_at, b_at) = shape.starts(unit);
+        for (n, y) in y.iter_mut().enumerate() {
+            let sum: i64 = (0..shape.depth)
+                .map(|k| {
+                    let (a, b) = (a[a_at + k * k_step], b[b_at + k * b_k + n * b_n]);
+                    i64::from(i32::from(a) * i32::from(b))
+                })
+                .sum();
+            *y = factor.apply(sum).max(params.act_min).min(params.act_max) as i16;
         }
     }
 }

@@ -28,8 +28,14 @@ pub const AVERAGE_F32: Kernel = Kernel::new("average_pool_f32", check_f32, call_
 /// Mean of each window, i8; the record is a [`ParamsI8`].
 pub const AVERAGE_I8: Kernel = Kernel::new("average_pool_i8", check_i8, call_average_i8);
 
+/// Largest of each window, i16; the record is a [`ParamsI16`].
+pub const MAX_I16: Kernel = Kernel::new("max_pool_i16", check_i16, call_max_i16);
+
+/// Mean of each window, i16; the record is a [`ParamsI16`].
+pub const AVERAGE_I16: Kernel = Kernel::new("average_pool_i16", check_i16, call_average_i16);
+
 /// In the order of their opcodes.
-pub const KERNELS: &[Kernel] = &[MAX_F32, MAX_I8, AVERAGE_F32, AVERAGE_I8];
+pub const KERNELS: &[Kernel] = &[MAX_F32, MAX_I8, AVERAGE_F32, AVERAGE_I8, MAX_I16, AVERAGE_I16];
 
 /// What the types have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -68,6 +74,18 @@ pub struct ParamsI8 {
     /// How an average rounds: 0 halves away from zero (TFLite's i8), 1 halves up (TFLite's u8,
     /// after 128 is subtracted).
     pub half_up: u32,
+}
+
+/// The i16 record. Input and output have one scale and no zero point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct ParamsI16 {
+    /// The window.
+    pub pool: Params,
+    /// Lower bound of the quantized result, at least -32768.
+    pub act_min: i32,
+    /// Upper bound of the quantized result, at most 32767.
+    pub act_max: i32,
 }
 
 /// Channels that are reduced at a time.
@@ -189,6 +207,12 @@ fn check_i8(sig: &Signature) -> Result<Needs, Fault> {
     check(sig, &params.pool, DType::I8)
 }
 
+fn check_i16(sig: &Signature) -> Result<Needs, Fault> {
+    let params: ParamsI16 = sig.params()?;
+    crate::wide::check_bounds(params.act_min, params.act_max)?;
+    check(sig, &params.pool, DType::I16)
+}
+
 fn call_max_f32(call: &mut Call) -> Result<(), Fault> {
     let (params, x, units) = (call.params()?, call.input(0)?, call.units.clone());
     let y = call.output(0)?;
@@ -214,6 +238,20 @@ fn call_average_i8(call: &mut Call) -> Result<(), Fault> {
     let (params, x, units) = (call.params()?, call.input(0)?, call.units.clone());
     let y = call.output(0)?;
     average_i8(&params, &Shape::new(&params.pool, x.ty, y.ty)?, units, x.elements(), y.elements());
+    Ok(())
+}
+
+fn call_max_i16(call: &mut Call) -> Result<(), Fault> {
+    let (params, x, units) = (call.params()?, call.input(0)?, call.units.clone());
+    let y = call.output(0)?;
+    max_i16(&params, &Shape::new(&params.pool, x.ty, y.ty)?, units, x.elements(), y.elements());
+    Ok(())
+}
+
+fn call_average_i16(call: &mut Call) -> Result<(), Fault> {
+    let (params, x, units) = (call.params()?, call.input(0)?, call.units.clone());
+    let y = call.output(0)?;
+    average_i16(&params, &Shape::new(&params.pool, x.ty, y.ty)?, units, x.elements(), y.elements());
     Ok(())
 }
 
@@ -258,5 +296,29 @@ pub fn average_i8(params: &ParamsI8, shape: &Shape, units: Range<usize>, x: &[i8
         mean.max(params.act_min).min(params.act_max) as i8
     };
     let add = |sum: i32, x: i8| sum + i32::from(x);
+    shape.reduce(params.pool.count_pad == 1, units, (x, y), 0, add, finish);
+}
+
+/// Rows `units` of the output.
+pub fn max_i16(params: &ParamsI16, shape: &Shape, units: Range<usize>, x: &[i16], y: &mut [i16]) {
+    let finish = |max: i16, _| i32::from(max).max(params.act_min).min(params.act_max) as i16;
+    shape.reduce(false, units, (x, y), i16::MIN, i16::max, finish);
+}
+
+/// Rows `units` of the output: TFLite's `reference_integer_ops::AveragePool` of i16, halves away from
+/// zero. Sums have 64 bits; the reference's 32 do not overflow where it is defined.
+pub fn average_i16(
+    params: &ParamsI16,
+    shape: &Shape,
+    units: Range<usize>,
+    x: &[i16],
+    y: &mut [i16],
+) {
+    let finish = |sum: i64, count: usize| {
+        let (count, half) = (count.max(1) as i64, count as i64 / 2);
+        let mean = if 0 < sum { (sum + half) / count } else { (sum - half) / count };
+        mean.max(params.act_min.into()).min(params.act_max.into()) as i16
+    };
+    let add = |sum: i64, x: i16| sum + i64::from(x);
     shape.reduce(params.pool.count_pad == 1, units, (x, y), 0, add, finish);
 }

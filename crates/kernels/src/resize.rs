@@ -8,6 +8,7 @@
 use embarca_num::{DType, float};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use crate::reduce::Level;
 use crate::{Call, Fault, Kernel, Needs, Signature, Ty, spatial::dims4};
 
 /// The element nearest to each coordinate; any type of whole bytes.
@@ -22,8 +23,12 @@ pub const LINEAR_I8: Kernel = Kernel::new("resize_linear_i8", check_linear_i8, c
 /// Bicubic, f32: along the width, then along the height.
 pub const CUBIC_F32: Kernel = Kernel::new("resize_cubic_f32", check_f32, call_cubic_f32);
 
+/// Bilinear, i16 with one scale on both sides, as TFLite computes it.
+pub const LINEAR_I16: Kernel =
+    Kernel::new("resize_linear_i16", check_linear_i16, call_linear_i16);
+
 /// In the order of their opcodes.
-pub const KERNELS: &[Kernel] = &[NEAREST, LINEAR_F32, LINEAR_I8, CUBIC_F32];
+pub const KERNELS: &[Kernel] = &[NEAREST, LINEAR_F32, LINEAR_I8, CUBIC_F32, LINEAR_I16];
 
 /// `(x + 0.5) / scale - 0.5`
 pub const HALF_PIXEL: u32 = 0;
@@ -221,12 +226,23 @@ fn check_f32(sig: &Signature) -> Result<Needs, Fault> {
 }
 
 fn check_linear_i8(sig: &Signature) -> Result<Needs, Fault> {
+    check_linear(sig, DType::I8)
+}
+
+fn check_linear_i16(sig: &Signature) -> Result<Needs, Fault> {
+    if sig.params::<Params>()?.was_u8 != 0 {
+        return Err(Fault::Record);
+    }
+    check_linear(sig, DType::I16)
+}
+
+fn check_linear(sig: &Signature, dtype: DType) -> Result<Needs, Fault> {
     let params: Params = sig.params()?;
     // The reference knows no other coordinates and takes the scale from the dimensions.
     if params.divide != 0 || ALIGN_CORNERS < params.coordinates {
         return Err(Fault::Record);
     }
-    check(sig, Some(DType::I8))
+    check(sig, Some(dtype))
 }
 
 fn call_nearest(call: &mut Call) -> Result<(), Fault> {
@@ -252,8 +268,16 @@ fn call_linear_i8(call: &mut Call) -> Result<(), Fault> {
     if params.was_u8 == 1 {
         linear_u8(&params, &shape, units, x.elements(), y.elements());
     } else {
-        linear_i8(&params, &shape, units, x.elements(), y.elements());
+        linear_int::<i8>(&params, &shape, units, x.elements(), y.elements());
     }
+    Ok(())
+}
+
+fn call_linear_i16(call: &mut Call) -> Result<(), Fault> {
+    let (params, x, units): (Params, _, _) = (call.params()?, call.input(0)?, call.units.clone());
+    let y = call.output(0)?;
+    let shape = Shape::new(x.ty, y.ty)?;
+    linear_int::<i16>(&params, &shape, units, x.elements(), y.elements());
     Ok(())
 }
 
@@ -347,12 +371,12 @@ fn around_integer(params: &Params, at: usize, input: usize, output: usize) -> (u
 }
 
 /// Rows `units` of the output: TFLite's `ResizeBilinearInteger`.
-fn linear_i8(
+fn linear_int<T: Level>(
     params: &Params,
     shape: &Shape,
     units: core::ops::Range<usize>,
-    x: &[i8],
-    y: &mut [i8],
+    x: &[T],
+    y: &mut [T],
 ) {
     let [height, width] = shape.input;
     shape.for_each_row(units, y, |image, oy, pixels| {
@@ -363,10 +387,10 @@ fn linear_i8(
             let (a, b, c, d) = (corner(y0, x0), corner(y1, x0), corner(y0, x1), corner(y1, x1));
             let weights = [(1024 - v) * (1024 - u), v * (1024 - u), (1024 - v) * u, v * u];
             for ((((y, &a), &b), &c), &d) in y.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-                let corners = [a, b, c, d].map(i64::from);
+                let corners = [a, b, c, d].map(|x| i64::from(x.into()));
                 let sum: i64 = corners.iter().zip(weights).map(|(x, weight)| x * weight).sum();
                 let half = if 0 < sum { 1 << 19 } else { -(1 << 19) };
-                *y = ((sum + half) / (1 << 20)) as i8;
+                *y = T::wrap(((sum + half) / (1 << 20)) as i32);
             }
         }
     });

@@ -132,7 +132,7 @@ fn reductions() {
         };
         let plan = reduce::Plan::new(Ty { dtype: DType::I8, dims: &[6, 4] }, case.axes);
         let mut got = vec![0; case.y.len()];
-        reduce::run_i8(&params, &plan, 0..got.len(), &case.x, &mut got);
+        reduce::run(&params, &plan, 0..got.len(), &case.x, &mut got);
         assert_eq!(got, case.y, "{:?}, case {i}", case.kind);
     }
 }

@@ -214,6 +214,52 @@ fn run(entry: &Entry, threads: usize) -> Result<Outcome, String> {
     Ok(Outcome::Match { cases, worst })
 }
 
+/// The one-operator models in `folder` (a zoo's `ops/seanet`) against the arrays `NAME_in0`,
+/// `NAME_in1`, `NAME_out0` of `golden`, flat in the models' order; each equal or not.
+///
+/// # Errors
+/// When the folder or the file cannot be read.
+pub fn operators(folder: &Path, golden: &Path) -> Result<Vec<(String, Outcome)>, String> {
+    let bytes = std::fs::read(golden).map_err(|e| format!("{}: {e}", golden.display()))?;
+    let arrays = npz::read(&bytes, &DataLimits::default()).map_err(|e| e.to_string())?;
+    let entries = std::fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "tflite"));
+    files.sort();
+    let check = |file: PathBuf| {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let outcome = operator(&file, &name, &arrays).unwrap_or_else(Outcome::Refused);
+        (name, outcome)
+    };
+    Ok(files.into_iter().map(check).collect())
+}
+
+fn operator(file: &Path, name: &str, arrays: &[Array]) -> Result<Outcome, String> {
+    let find = |key: String| arrays.iter().find(|array| array.name.as_ref() == Some(&key));
+    let model = embarca::Model::open(file).map_err(|e| e.to_string())?;
+    let targets = vec![embarca_target::find("cpu").ok_or("there is no target cpu")?];
+    let options = BuildOptions { targets, vectors: false, provenance: Default::default() };
+    let bytes = embarca_compile::build(model.into_graph(), &options).map_err(|e| e.to_string())?;
+    let plan = Plan::from_bytes(&bytes, LoadOptions::default()).map_err(|e| e.to_string())?;
+    let mut session = plan.session().map_err(|e| e.to_string())?;
+    for index in 0..plan.inputs().len() {
+        let fed = find(format!("{name}_in{index}")).ok_or("an input is missing")?;
+        let place = session.input_bytes(index).ok_or("an input is missing")?;
+        if place.len() != fed.data.len() {
+            return Err(format!("input {index} has another size"));
+        }
+        place.copy_from_slice(&fed.data);
+    }
+    session.run().map_err(|e| e.to_string())?;
+    let golden = find(format!("{name}_out0")).ok_or("the golden output is missing")?;
+    let ours = session.output_bytes(0).ok_or("an output is missing")?;
+    if ours == &*golden.data {
+        return Ok(Outcome::Match { cases: 1, worst: 0.0 });
+    }
+    let apart = ours.iter().zip(&*golden.data).filter(|(a, b)| a != b).count();
+    Ok(Outcome::Wrong(format!("{apart} of {} bytes differ", ours.len())))
+}
+
 /// The largest absolute difference, or where the tolerance is left.
 fn difference(ours: &Array, golden: &Array, tolerance: Tolerance) -> Result<f64, String> {
     let (a, b) = (ours.to_f64(), golden.to_f64());

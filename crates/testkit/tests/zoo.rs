@@ -1,6 +1,6 @@
 //! The zoo's models reproduce their golden outputs.
 
-use embarca_testkit::zoo::{Outcome, check, entries, folder};
+use embarca_testkit::zoo::{Outcome, check, entries, folder, operators};
 
 /// Models that must match.
 const MUST: &[&str] = &[
@@ -80,4 +80,18 @@ fn models_match_their_goldens() {
         }
     }
     assert!(failures.is_empty(), "{failures:?}");
+}
+
+#[test]
+fn operators_of_16_bits_equal_theirs() {
+    let Some(folder) = folder() else {
+        println!("skipped: EMBARCA_ZOO is not set");
+        return;
+    };
+    let ops = folder.join("ops");
+    let outcomes = operators(&ops.join("seanet"), &ops.join("seanet_golden.npz")).unwrap();
+    let same = |outcome: &Outcome| matches!(outcome, Outcome::Match { .. });
+    let wrong: Vec<_> = outcomes.iter().filter(|(_, outcome)| !same(outcome)).collect();
+    println!("{} of {} operators are equal", outcomes.len() - wrong.len(), outcomes.len());
+    assert!(wrong.is_empty() && outcomes.len() == 64, "{wrong:#?}");
 }

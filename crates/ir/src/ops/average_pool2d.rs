@@ -59,9 +59,11 @@ impl OpDef for AveragePool2d {
 
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         let pooling = self.pooling();
-        if pooling.count_pad && io.input(0)?.ty.dtype == DType::I8 && io.input_quant(0)?.1 != 0 {
+        let quantized = matches!(io.input(0)?.ty.dtype, DType::I8 | DType::I16);
+        if pooling.count_pad && quantized && io.input_quant(0)?.1 != 0 {
             return Err(LowerError::no_kernel("padding counts as a zero that is not stored as 0"));
         }
-        pooling.lower(io, [&kernel::AVERAGE_F32, &kernel::AVERAGE_I8], self.half_up)
+        let kernels = [&kernel::AVERAGE_F32, &kernel::AVERAGE_I8, &kernel::AVERAGE_I16];
+        pooling.lower(io, kernels, self.half_up)
     }
 }

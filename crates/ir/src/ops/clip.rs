@@ -1,6 +1,6 @@
 //! Clip: `min(max(x, low), high)` with constant real bounds; ReLU and ReLU6 are clips.
 
-use embarca_kernels::clip as kernel;
+use embarca_kernels::{clip as kernel, sixteen};
 use embarca_num::fixed::saturate_i8;
 
 use super::elementwise;
@@ -95,9 +95,20 @@ impl Clip {
             let (min, max) = quantized_bounds(bounds, x, range);
             return Ok(Lowered::plain(kernel, &kernel::ParamsInt { min, max }, 1));
         }
-        elementwise::check_i8(io)?;
         let (min, max) = quantized_bounds(bounds, y, range);
         let factor = elementwise::factor((x.0 / y.0).into())?;
+        if elementwise::is_wide(io)? {
+            let params = sixteen::ParamsScale {
+                in_zero: x.1,
+                out_zero: y.1,
+                keep: factor,
+                leak: factor,
+                negate: 0,
+                act_min: min,
+                act_max: max,
+            };
+            return Ok(Lowered::plain(&sixteen::SCALE, &params, 1));
+        }
         Ok(elementwise::lower_table(|value| {
             let value = factor.apply(i32::from(value) - x.1).wrapping_add(y.1);
             saturate_i8(value.clamp(min, max))

@@ -127,6 +127,10 @@ fn never_equal(a: &Dim, b: &Dim) -> bool {
 fn lower_quantized(kind: u32, io: &Io<'_>) -> Result<Lowered, LowerError> {
     let [(a, a_zero), (b, b_zero)] = [io.input_quant(0)?, io.input_quant(1)?];
     let types = [io.input(0)?.ty.dtype, io.input(1)?.ty.dtype];
+    if types == [DType::I16; 2] {
+        // LiteRT compares the stored integers, whatever they stand for; TFLM's scales are not set.
+        return Ok(Lowered::plain(&kernel::I16, &kernel::Params { kind }, 2));
+    }
     if types != [DType::I8; 2] {
         return Err(LowerError::no_kernel(format!("comparison of quantized {}", types[0])));
     }

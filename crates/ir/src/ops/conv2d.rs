@@ -52,16 +52,16 @@ pub(super) fn convolution(
 }
 
 fn import_tflite(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
-    node.ignore(&["quantized_bias_type"]);
     let (x, w) = (node.input(0)?, node.input(1)?);
-    let [_, height, width, each] = spatial::weight_dims(b.ty(w))?;
+    let [outputs, height, width, each] = spatial::weight_dims(b.ty(w))?;
+    let bias = spatial::wide_bias(node, b, x, outputs)?;
     let window = Window::tflite(node, b.ty(x), [height, width])?;
     let channels = b.ty(x).dims.get(3).and_then(Dim::known).unwrap_or(0);
     let groups = usize::try_from(channels).ok().and_then(|c| c.checked_div(each)).unwrap_or(0);
     let y = convolution(
         b,
         [x, w],
-        node.optional(2),
+        bias,
         window,
         groups.max(1),
         Rescale::tflite(node.was_u8),
@@ -210,6 +210,11 @@ impl OpDef for Conv2d {
                 };
                 args.push(spatial::factors(io, channels, product)?);
                 Ok(Lowered::new(&kernel::I8, &params, args))
+            }
+            (DType::I16, DType::I8) => {
+                let params = kernel::ParamsI16 { window, groups, tail: spatial::int16_tail(io)? };
+                args.push(spatial::factors(io, channels, ScaleProduct::F64)?);
+                Ok(Lowered::new(&kernel::I16, &params, args))
             }
             (DType::F32, DType::I8) => {
                 let (scales, per_channel) = spatial::hybrid_scales(io, channels)?;

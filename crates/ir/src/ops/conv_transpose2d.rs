@@ -47,7 +47,13 @@ fn fit(full: i64, output: i64, more_before: bool) -> Result<(i32, i32, i32), Sha
 fn import_tflite(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
     node.ignore(&["quantized_bias_type"]);
     let (shape, w, x) = (node.input(0)?, node.input(1)?, node.input(2)?);
-    let shape = b.ints(shape, "the output's shape")?;
+    let declared = node.output_type(0).and_then(TensorType::known_dims);
+    let shape = match (b.operand(shape).ints(), declared) {
+        (Some(shape), _) => shape,
+        // A shape that is fed can only be the one that the file declares.
+        (None, Some(dims)) if dims.len() == 4 => dims.iter().map(|&dim| dim as i64).collect(),
+        (None, _) => b.ints(shape, "the output's shape")?,
+    };
     let [_, height, width, _] = spatial::weight_dims(b.ty(w))?;
     // The result's shape is given; SAME and VALID only tell how the tool got it.
     node.ignore(&["padding"]);
@@ -233,6 +239,11 @@ impl OpDef for ConvTranspose2d {
                 let params = conv2d::ParamsI8 { window, groups, tail: spatial::int8_tail(io)? };
                 args.push(spatial::factors(io, channels, ScaleProduct::F64)?);
                 Ok(Lowered::new(&kernel::I8, &params, args))
+            }
+            (DType::I16, DType::I8) => {
+                let params = conv2d::ParamsI16 { window, groups, tail: spatial::int16_tail(io)? };
+                args.push(spatial::factors(io, channels, ScaleProduct::F64)?);
+                Ok(Lowered::new(&kernel::I16, &params, args))
             }
             (x, w) => {
                 let message = format!("transposed convolution of {x} with {w} weights");

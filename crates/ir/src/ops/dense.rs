@@ -30,7 +30,6 @@ fn rows(b: &mut Builder<'_>, x: ValueId, width: usize) -> Result<ValueId, ShapeE
 }
 
 fn import_tflite(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
-    node.ignore(&["quantized_bias_type"]);
     if node.attr("quant_spec").is_some_and(|spec| *spec != AttrValue::Bytes(Vec::new())) {
         return Err(ImportError::unsupported("asks for blockwise weights").attribute("quant_spec"));
     }
@@ -38,14 +37,15 @@ fn import_tflite(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId
         return Err(ImportError::unsupported("weights are shuffled").attribute("weights_format"));
     }
     let (x, w) = (node.input(0)?, node.input(1)?);
-    let [_, width] = spatial::weight_dims(b.ty(w))?;
+    let [outputs, width] = spatial::weight_dims(b.ty(w))?;
+    let bias = spatial::wide_bias(node, b, x, outputs)?;
     let keep = node.flag("keep_num_dims", false)?;
     let x = if keep { x } else { rows(b, x, width)? };
     let op = Dense {
         asymmetric: node.flag("asymmetric_quantize_inputs", false)?,
         rescale: Rescale::Tflite,
     };
-    let bias = node.optional(2).map(|bias| spatial::flat(b, bias)).transpose()?;
+    let bias = bias.map(|bias| spatial::flat(b, bias)).transpose()?;
     let inputs: Vec<_> = [Some(x), Some(w), bias].into_iter().flatten().collect();
     let y = b.op(op, &inputs)?;
     tflite_activation(node, b, y)
@@ -130,6 +130,11 @@ impl OpDef for Dense {
                 }
                 args.push(spatial::factors(io, channels()?, ScaleProduct::F32)?);
                 Ok(Lowered::new(&kernel::I8, &tail, args))
+            }
+            (DType::I16, DType::I8) => {
+                let tail = spatial::int16_tail(io)?;
+                args.push(spatial::factors(io, channels()?, ScaleProduct::F32)?);
+                Ok(Lowered::new(&kernel::I16, &tail, args))
             }
             (DType::F32, DType::I8) => {
                 args.push(spatial::hybrid_scales(io, channels()?)?.0);

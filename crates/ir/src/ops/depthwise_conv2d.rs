@@ -84,6 +84,11 @@ impl OpDef for DepthwiseConv2d {
                 args.push(spatial::factors(io, channels, product)?);
                 Ok(Lowered::new(&kernel::I8, &params, args))
             }
+            (DType::I16, DType::I8) => {
+                let params = kernel::ParamsI16 { window, tail: spatial::int16_tail(io)? };
+                args.push(spatial::factors(io, channels, ScaleProduct::F64)?);
+                Ok(Lowered::new(&kernel::I16, &params, args))
+            }
             (DType::F32, DType::I8) => {
                 args.push(spatial::hybrid_scales(io, channels)?.0);
                 Ok(Lowered::new(&kernel::HYBRID, &kernel::ParamsF32 { window, clamp }, args))

@@ -36,10 +36,11 @@ impl OpDef for Div {
         if !elementwise::is_quantized(io)? {
             return elementwise::lower_plain(Kind::Div, io);
         }
-        elementwise::check_i8(io)?;
+        let wide = elementwise::is_wide(io)?;
         let [(a, a_zero), (b, b_zero)] = [io.input_quant(0)?, io.input_quant(1)?];
         let (y, out_zero) = io.output_quant(0)?;
-        let (act_min, act_max) = quantized_bounds(io.tail.clamp, (y, out_zero), (-128, 127));
+        let range = if wide { (-32768, 32767) } else { (-128, 127) };
+        let (act_min, act_max) = quantized_bounds(io.tail.clamp, (y, out_zero), range);
         let params = binary::ParamsDivI8 {
             in_zero: [a_zero, b_zero],
             // In f32, as TFLM does (`micro/kernels/div.cc`).
@@ -48,7 +49,8 @@ impl OpDef for Div {
             act_min,
             act_max,
         };
-        Ok(Lowered::plain(&binary::DIV_I8, &params, 2))
+        let kernel = if wide { &binary::DIV_I16 } else { &binary::DIV_I8 };
+        Ok(Lowered::plain(kernel, &params, 2))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the element-wise dossiers share: broadcasting, known values, quantized lowering.
 
-use embarca_kernels::{binary, table};
+use embarca_kernels::{binary, sixteen, table};
 use embarca_num::build;
 use embarca_num::fixed::Requant;
 
@@ -129,26 +129,65 @@ pub fn lower_plain(kind: binary::Kind, io: &Io<'_>) -> Result<Lowered, LowerErro
 pub fn lower_sum(kind: binary::Kind, io: &Io<'_>) -> Result<Lowered, LowerError> {
     let [(a, a_zero), (b, b_zero)] = [io.input_quant(0)?, io.input_quant(1)?];
     let (y, out_zero) = io.output_quant(0)?;
-    check_i8(io)?;
+    let wide = is_wide(io)?;
     let squared = kind == binary::Kind::SquaredDifference;
-    let both = 2.0 * f64::from(a.max(b));
-    let out_scale = if squared {
-        // The product with the output's scale is an f32 in the reference.
-        both * both / f64::from(f32::from(1u16 << 14) * y)
-    } else {
-        both / (f64::from(1u32 << 20) * f64::from(y))
+    let both = 2.0 * a.max(b);
+    let unit = match (squared, wide) {
+        (true, true) => 1.0,
+        (true, false) => f32::from(1u16 << 14),
+        (false, true) => f32::from(1u16 << 15),
+        (false, false) => f32::from(1u16 << 10) * f32::from(1u16 << 10),
     };
+    let over = |x: f32, y: f32| f64::from(x) / f64::from(y);
+    // The product of the unit and the output's scale is an f32 in the reference.
+    let out_scale = if squared {
+        f64::from(both) * f64::from(both) / f64::from(unit * y)
+    } else {
+        over(both, unit * y)
+    };
+    let in_scale = [factor(over(a, both))?, factor(over(b, both))?];
+    let (in_zero, out_scale) = ([a_zero, b_zero], factor(out_scale)?);
+    if wide {
+        let range = (-32768, 32767);
+        let (act_min, act_max) = quantized_bounds(io.tail.clamp, (y, out_zero), range);
+        let kind = kind as u32;
+        let params =
+            sixteen::ParamsSum { kind, in_zero, in_scale, out_scale, out_zero, act_min, act_max };
+        return Ok(Lowered::plain(&sixteen::SUM, &params, 2));
+    }
     let (act_min, act_max) = quantized_bounds(io.tail.clamp, (y, out_zero), (-128, 127));
     let params = binary::ParamsSumI8 {
         kind: kind as u32,
-        in_zero: [a_zero, b_zero],
-        in_scale: [factor(f64::from(a) / both)?, factor(f64::from(b) / both)?],
-        out_scale: factor(out_scale)?,
+        in_zero,
+        in_scale,
+        out_scale,
         out_zero,
         act_min,
         act_max,
     };
     Ok(Lowered::plain(&binary::SUM_I8, &params, 2))
+}
+
+/// Whether all quantized tensors are i16 instead of i8.
+///
+/// # Errors
+/// For other types and mixtures.
+pub fn is_wide(io: &Io<'_>) -> Result<bool, LowerError> {
+    let mut types = io.inputs.0.iter().flatten().map(|x| x.ty.dtype);
+    if io.outputs.iter().all(|ty| ty.dtype == DType::I16) && types.all(|ty| ty == DType::I16) {
+        return Ok(true);
+    }
+    check_i8(io).map(|()| false)
+}
+
+/// Refuses 16-bit tensors with a zero point.
+pub fn check_centred(io: &Io<'_>) -> Result<(), LowerError> {
+    let types = io.inputs.0.iter().flatten().map(|x| x.ty).chain(io.outputs);
+    let mut quants = types.filter_map(|ty| ty.quant.as_ref());
+    if quants.any(|quant| quant.zero_points.iter().any(|&zero| zero != 0)) {
+        return Err(LowerError::no_kernel("16-bit tensors with a zero point"));
+    }
+    Ok(())
 }
 
 /// Refuses quantized tensors that are not i8.
@@ -181,7 +220,10 @@ pub fn lower_real_table(
     io: &Io<'_>,
     f: impl Fn(f32) -> Result<f32, LowerError>,
 ) -> Result<Lowered, LowerError> {
-    check_i8(io)?;
+    if is_wide(io)? {
+        let table = points(io.input_quant(0)?, io.output_quant(0)?, f)?;
+        return Ok(Lowered::new(&sixteen::TABLE, &NO_PARAMS, vec![Arg::Input(0), table]));
+    }
     let entries = real_table(io.input_quant(0)?, io.output_quant(0)?, f)?;
     Ok(lower_table(|x| entries[(i32::from(x) + 128) as usize]))
 }
@@ -200,6 +242,32 @@ pub fn real_table(
         *entry = (stored as i32).clamp(-128, 127) as i8;
     }
     Ok(entries)
+}
+
+/// A real function as points for interpolation, as TFLite's `LUTPopulateInt16` places them
+/// (`kernels/internal/common.h`), all in f32: each is moved against half of the error in the middle.
+pub fn points(
+    (x_scale, x_zero): (f32, i32),
+    (y_scale, y_zero): (f32, i32),
+    f: impl Fn(f32) -> Result<f32, LowerError>,
+) -> Result<Arg, LowerError> {
+    let ends = |scale: f32, zero: i32| [-32768, 32767].map(|end: i32| scale * (end - zero) as f32);
+    let ([x_min, x_max], [y_min, y_max]) = (ends(x_scale, x_zero), ends(y_scale, y_zero));
+    let step = (x_max - x_min) / 512.0;
+    let up = 65536.0 / (y_max - y_min);
+    let stored = |value: f32| value.clamp(-32768.0, 32767.0) as i16;
+    let mut table = Vec::with_capacity(sixteen::TABLE_LEN);
+    for i in 0..512u16 {
+        let at = x_min + f32::from(i) * step;
+        let (here, next) = (f(at)?, f(x_min + f32::from(i + 1) * step)?);
+        let middle = (f(at + step / 2.0)? * up).round();
+        let line = ((next * up + (here * up).round()) / 2.0).round();
+        table.push(stored((here * up).round() - ((line - middle) / 2.0).round()));
+    }
+    table.push(stored((f(x_max)? * up).round()));
+    let bytes: Vec<u8> = table.iter().flat_map(|point| point.to_le_bytes()).collect();
+    let table = Const::new(DType::I16, vec![sixteen::TABLE_LEN], bytes);
+    table.map(Arg::Const).ok_or_else(|| LowerError::Bug("a table has another size".to_owned()))
 }
 
 /// Minimum or maximum: on quantized tensors of one quantization that of the stored integers.

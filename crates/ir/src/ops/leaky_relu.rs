@@ -1,6 +1,6 @@
 //! Leaky ReLU: `x` when it is not negative, `alpha * x` when it is.
 
-use embarca_kernels::{prelu, unary};
+use embarca_kernels::{prelu, sixteen, unary};
 
 use super::elementwise;
 use super::prelude::*;
@@ -56,16 +56,25 @@ impl OpDef for LeakyRelu {
                 other => Err(LowerError::no_kernel(format!("leaky ReLU of {other}"))),
             };
         }
-        elementwise::check_i8(io)?;
         let ((x, in_zero), (y, out_zero)) = (io.input_quant(0)?, io.output_quant(0)?);
         // TFLite forms both factors in single precision; doing better breaks parity.
-        let params = prelu::LeakyI8 {
-            in_zero,
-            out_zero,
-            sign: if self.alpha < 0.0 { -1 } else { 1 },
-            keep: elementwise::factor((x / y).into())?,
-            leak: elementwise::factor((x * self.alpha / y).abs().into())?,
-        };
+        let keep = elementwise::factor((x / y).into())?;
+        let leak = elementwise::factor((x * self.alpha / y).abs().into())?;
+        let negative = self.alpha < 0.0;
+        if elementwise::is_wide(io)? {
+            let params = sixteen::ParamsScale {
+                in_zero,
+                out_zero,
+                keep,
+                leak,
+                negate: negative.into(),
+                act_min: -32768,
+                act_max: 32767,
+            };
+            return Ok(Lowered::plain(&sixteen::SCALE, &params, 1));
+        }
+        let sign = if negative { -1 } else { 1 };
+        let params = prelu::LeakyI8 { in_zero, out_zero, sign, keep, leak };
         Ok(Lowered::plain(&prelu::LEAKY_I8, &params, 1))
     }
 }

@@ -94,6 +94,17 @@ impl OpDef for Matmul {
                 let factor = elementwise::factor(f64::from(a * b) / f64::from(y))?;
                 Ok(Lowered::plain(&kernel::I8, &kernel::ParamsI8 { transposed, tail, factor }, 2))
             }
+            (DType::I16, DType::I16) => {
+                let (a, b, y) = (io.input_quant(0)?.0, io.input_quant(1)?.0, io.output_quant(0)?.0);
+                elementwise::check_centred(io)?;
+                let (act_min, act_max) = quantized_bounds(io.tail.clamp, (y, 0), (-32768, 32767));
+                let factor = elementwise::factor(f64::from(a * b) / f64::from(y))?;
+                if 7 < factor.shift() {
+                    return Err(LowerError::no_kernel("16-bit sums that grow too much"));
+                }
+                let params = kernel::ParamsI16 { transposed, act_min, act_max, factor };
+                Ok(Lowered::plain(&kernel::I16, &params, 2))
+            }
             (DType::I32, DType::I32) if io.tail.clamp.is_none() => {
                 Ok(Lowered::plain(&kernel::I32, &kernel::ParamsI32 { transposed }, 2))
             }

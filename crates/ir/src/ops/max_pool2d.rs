@@ -85,6 +85,6 @@ impl OpDef for MaxPool2d {
     }
 
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
-        self.pooling().lower(io, [&kernel::MAX_F32, &kernel::MAX_I8], false)
+        self.pooling().lower(io, [&kernel::MAX_F32, &kernel::MAX_I8, &kernel::MAX_I16], false)
     }
 }

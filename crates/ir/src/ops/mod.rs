@@ -216,6 +216,7 @@ registry! {
         standardize::Standardize,
         sub::Sub,
         suppress::Suppress,
+        svdf::Svdf,
         tile::Tile,
         top_k::TopK,
         transpose::Transpose,

@@ -1,6 +1,7 @@
 //! Multiplication: `a * b`, broadcast as in NumPy.
 
 use embarca_kernels::binary::{self, Kind};
+use embarca_kernels::sixteen;
 
 use super::elementwise;
 use super::prelude::*;
@@ -37,11 +38,17 @@ impl OpDef for Mul {
         if !elementwise::is_quantized(io)? {
             return elementwise::lower_plain(Kind::Mul, io);
         }
-        elementwise::check_i8(io)?;
         let [(a, a_zero), (b, b_zero)] = [io.input_quant(0)?, io.input_quant(1)?];
         let (y, out_zero) = io.output_quant(0)?;
-        let (act_min, act_max) = quantized_bounds(io.tail.clamp, (y, out_zero), (-128, 127));
         let real = f64::from(a) * f64::from(b) / f64::from(y);
+        if elementwise::is_wide(io)? {
+            elementwise::check_centred(io)?;
+            let factor = elementwise::factor(real)?;
+            let (act_min, act_max) = quantized_bounds(io.tail.clamp, (y, 0), (-32768, 32767));
+            let params = sixteen::ParamsMul { factor, act_min, act_max };
+            return Ok(Lowered::plain(&sixteen::MUL, &params, 2));
+        }
+        let (act_min, act_max) = quantized_bounds(io.tail.clamp, (y, out_zero), (-128, 127));
         let factor = embarca_num::build::requant_wrapping(real);
         let too_large = || {
             LowerError::no_kernel(format!("the rescaling factor {real} is out of range"))

@@ -130,14 +130,14 @@ impl Pooling {
         })
     }
 
-    /// The step, by the kernels for f32 and i8.
+    /// The step, by the kernels for f32, i8 and i16.
     ///
     /// # Errors
     /// When the types are others, or input and output are quantized differently.
     pub fn lower(
         &self,
         io: &Io<'_>,
-        [float, int]: [&embarca_kernels::Kernel; 2],
+        [float, int, wide]: [&embarca_kernels::Kernel; 3],
         half_up: bool,
     ) -> Result<Lowered, LowerError> {
         let pool = self.lowered()?;
@@ -146,11 +146,17 @@ impl Pooling {
                 let params = kernel::ParamsF32 { pool, clamp: spatial::float_clamp(io) };
                 Ok(Lowered::plain(float, &params, 1))
             }
-            DType::I8 => {
+            dtype @ (DType::I8 | DType::I16) => {
                 let (x, y) = (io.input_quant(0)?, io.output_quant(0)?);
                 if x != y {
                     let message = format!("pooling from scale and zero point {x:?} to {y:?}");
                     return Err(LowerError::no_kernel(message));
+                }
+                if dtype == DType::I16 {
+                    let range = (-32768, 32767);
+                    let (act_min, act_max) = quantized_bounds(io.tail.clamp, y, range);
+                    let params = kernel::ParamsI16 { pool, act_min, act_max };
+                    return Ok(Lowered::plain(wide, &params, 1));
                 }
                 let (act_min, act_max) = quantized_bounds(io.tail.clamp, y, (-128, 127));
                 let half_up = half_up.into();

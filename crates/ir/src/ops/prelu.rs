@@ -1,6 +1,6 @@
 //! PReLU: `x`, or `slope * x` where it is negative, with learned slopes that broadcast to `x`.
 
-use embarca_kernels::prelu as kernel;
+use embarca_kernels::{prelu as kernel, sixteen};
 
 use super::elementwise;
 use super::prelude::*;
@@ -54,17 +54,17 @@ impl OpDef for Prelu {
                 other => Err(LowerError::no_kernel(format!("PReLU of {other}"))),
             };
         }
-        elementwise::check_i8(io)?;
         let ((x, in_zero), (slope, slope_zero)) = (io.input_quant(0)?, io.input_quant(1)?);
         let (y, out_zero) = io.output_quant(0)?;
         let [x, slope, y] = [x, slope, y].map(f64::from);
-        let params = kernel::ParamsI8 {
-            in_zero,
-            slope_zero,
-            out_zero,
-            keep: elementwise::factor(x / y)?,
-            leak: elementwise::factor(x * slope / y)?,
-        };
+        let (keep, leak) = (elementwise::factor(x / y)?, elementwise::factor(x * slope / y)?);
+        let types = [io.input(0)?.ty.dtype, io.input(1)?.ty.dtype, io.output(0)?.dtype];
+        if types == [DType::I16, DType::I8, DType::I16] {
+            let params = sixteen::ParamsPrelu { in_zero, slope_zero, out_zero, keep, leak };
+            return Ok(Lowered::plain(&sixteen::PRELU, &params, 2));
+        }
+        elementwise::check_i8(io)?;
+        let params = kernel::ParamsI8 { in_zero, slope_zero, out_zero, keep, leak };
         Ok(Lowered::plain(&kernel::I8, &params, 2))
     }
 }

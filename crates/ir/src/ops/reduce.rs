@@ -190,6 +190,7 @@ impl OpDef for Reduce {
             DType::I64 if !float_only => &kernel::I64,
             DType::I8 if !float_only => &kernel::I8,
             DType::U8 if !float_only => &kernel::U8,
+            DType::I16 if !float_only => &kernel::I16,
             other => return Err(LowerError::no_kernel(format!("{kind:?} of {other}"))),
         };
         Ok(Lowered::plain(kernel, &kernel::Params { kind: kind as u32, axes }, 1))
@@ -214,17 +215,19 @@ impl Reduce {
 
 /// As TFLM's reference kernels (`micro/kernels/reduce_common.cc`).
 fn lower_quantized(kind: Kind, axes: u32, io: &Io<'_>) -> Result<Lowered, LowerError> {
-    elementwise::check_i8(io)?;
+    let wide = elementwise::is_wide(io)?;
     let ((x, in_zero), (y, out_zero)) = (io.input_quant(0)?, io.output_quant(0)?);
     match kind {
         Kind::Sum | Kind::Mean => {
             let factor = elementwise::factor(f64::from(x) / f64::from(y))?;
             let kind = kind as u32;
             let params = kernel::ParamsI8 { kind, axes, in_zero, out_zero, factor };
-            Ok(Lowered::plain(&kernel::MEAN_I8, &params, 1))
+            let kernel = if wide { &kernel::MEAN_I16 } else { &kernel::MEAN_I8 };
+            Ok(Lowered::plain(kernel, &params, 1))
         }
         Kind::Max | Kind::Min if (x, in_zero) == (y, out_zero) => {
-            Ok(Lowered::plain(&kernel::I8, &kernel::Params { kind: kind as u32, axes }, 1))
+            let kernel = if wide { &kernel::I16 } else { &kernel::I8 };
+            Ok(Lowered::plain(kernel, &kernel::Params { kind: kind as u32, axes }, 1))
         }
         kind => Err(LowerError::no_kernel(format!("{kind:?} of quantized tensors"))),
     }

@@ -276,6 +276,7 @@ impl OpDef for Resize {
             ("nearest", _) => &kernel::NEAREST,
             ("linear", DType::F32) => &kernel::LINEAR_F32,
             ("linear", DType::I8) if self.tflite => &kernel::LINEAR_I8,
+            ("linear", DType::I16) if self.tflite && !self.was_u8 => &kernel::LINEAR_I16,
             ("cubic", DType::F32) => &kernel::CUBIC_F32,
             (mode, dtype) => {
                 return Err(LowerError::no_kernel(format!("{mode} resizing of {dtype}")));

@@ -1,6 +1,8 @@
 //! Softmax along one axis: `exp(beta * x) / sum(exp(beta * x))`.
 
-use embarca_kernels::softmax as kernel;
+use embarca_kernels::{sixteen, softmax as kernel};
+
+use super::elementwise;
 
 use super::prelude::*;
 
@@ -101,7 +103,26 @@ impl OpDef for Softmax {
                 let params = kernel::ParamsI8 { multiplier, left_shift, diff_min };
                 Ok(Lowered::plain(&kernel::I8, &params, 1))
             }
+            DType::I16 => lower_wide(io, self.beta),
             other => Err(LowerError::no_kernel(format!("softmax of {other}"))),
         }
     }
+}
+
+/// Of 16 bits, as TFLM prepares it (`micro/kernels/softmax_common.cc`).
+fn lower_wide(io: &Io<'_>, beta: f32) -> Result<Lowered, LowerError> {
+    let (scale, _) = io.input_quant(0)?;
+    elementwise::check_centred(io)?;
+    if 0.001 < (io.output_quant(0)?.0 * 32768.0 - 1.0).abs() {
+        let message = "an i16 softmax yields scale 1/32768 and zero point 0";
+        return Err(LowerError::no_kernel(message));
+    }
+    let factor = elementwise::factor(f64::from(scale) * f64::from(beta) / (10.0 / 65535.0))?;
+    let y = (2.0 / 65535.0, 0);
+    let exp = elementwise::points((10.0 / 65535.0, 32767), y, |x| {
+        Ok(embarca_num::float::exp(x))
+    })?;
+    let inverse = elementwise::points((1.0 / 65535.0, -32768), y, |x| Ok(1.0 / (1.0 + x)))?;
+    let args = vec![Arg::Input(0), exp, inverse];
+    Ok(Lowered::new(&sixteen::SOFTMAX, &sixteen::ParamsSoftmax { factor }, args))
 }

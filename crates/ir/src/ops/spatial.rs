@@ -339,6 +339,46 @@ pub fn int8_tail(io: &Io<'_>) -> Result<embarca_kernels::tail::TailI8, LowerErro
     Ok(embarca_kernels::tail::TailI8 { in_zero, w_zero, out_zero, act_min, act_max })
 }
 
+/// Width of the sums and bounds of a kernel that multiplies input 0 (i16) by input 1 (i8).
+///
+/// # Errors
+/// When something has a zero point, or the bias is neither i32 nor i64.
+pub fn int16_tail(io: &Io<'_>) -> Result<embarca_kernels::wide::TailI16, LowerError> {
+    let (_, in_zero) = io.input_quant(0)?;
+    let (scale, out_zero) = io.output_quant(0)?;
+    let weights = io.input(1)?.ty.quant.as_ref();
+    let zeros = weights.map_or(&[][..], |quant| &quant.zero_points);
+    if zeros.iter().chain([&in_zero, &out_zero]).any(|&zero| zero != 0) {
+        return Err(LowerError::no_kernel("16-bit activations with zero points"));
+    }
+    let narrow = match io.inputs.optional(2).map(|bias| bias.ty.dtype) {
+        None | Some(DType::I64) => 0,
+        Some(DType::I32) => 1,
+        Some(other) => return Err(LowerError::no_kernel(format!("a bias of {other}"))),
+    };
+    let (act_min, act_max) = quantized_bounds(io.tail.clamp, (scale, 0), (-32768, 32767));
+    Ok(embarca_kernels::wide::TailI16 { narrow, act_min, act_max })
+}
+
+/// The bias of a TFLite node with 16-bit activations: where there is none, but sums of 32 bits are
+/// asked for, zeros.
+///
+/// # Errors
+/// When the number of outputs is open.
+pub fn wide_bias(
+    node: &NodeView<'_>,
+    b: &mut Builder<'_>,
+    x: ValueId,
+    outputs: usize,
+) -> Result<Option<ValueId>, ImportError> {
+    let narrow = node.text("quantized_bias_type", "FLOAT32")? == "INT32";
+    let bias = node.optional(2);
+    if bias.is_some() || !narrow || b.ty(x).dtype != DType::I16 {
+        return Ok(bias);
+    }
+    Ok(Some(b.constant(Const::from_i32(&[outputs], &vec![0; outputs]), None)))
+}
+
 /// How the scale of a product is formed from those of its factors before it is divided by that of
 /// the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -371,6 +411,12 @@ pub fn factors(io: &Io<'_>, channels: usize, product: ScaleProduct) -> Result<Ar
         let factor = embarca_num::build::requant(both / f64::from(y)).ok_or_else(|| {
             LowerError::no_kernel(format!("the scales {x}, {w} and {y} have no fixed-point ratio"))
         })?;
+        if io.input(0)?.ty.dtype == DType::I16 && 7 < factor.shift() {
+            return Err(LowerError::no_kernel(format!(
+                "16-bit sums times {}",
+                both / f64::from(y)
+            )));
+        }
         pairs.extend([factor.multiplier(), factor.shift()]);
     }
     Ok(Arg::Const(Const::from_i32(&[channels, 2], &pairs)))

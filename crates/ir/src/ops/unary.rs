@@ -1,6 +1,6 @@
 //! Functions of one number, applied to each element.
 
-use embarca_kernels::unary as kernel;
+use embarca_kernels::{sixteen, unary as kernel};
 use embarca_num::{build, fixed};
 use kernel::Kind;
 
@@ -273,7 +273,9 @@ fn exists_in_f64(kind: Kind) -> bool {
 impl Unary {
     /// A table of what TFLM's kernel yields for each input; where TFLM has none, LiteRT's.
     fn lower_quantized(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
-        elementwise::check_i8(io)?;
+        if elementwise::is_wide(io)? {
+            return self.lower_wide(io);
+        }
         let ((x_scale, x_zero), (y_scale, y_zero)) = (io.input_quant(0)?, io.output_quant(0)?);
         match self.function.0 {
             Kind::Sigmoid => {
@@ -295,23 +297,113 @@ impl Unary {
                     fixed::saturate_i8(value + y_zero)
                 }))
             }
+            Kind::Sqrt => Ok(lower_table(|x| {
+                let real = x_scale * (i32::from(x) - x_zero) as f32;
+                let stored = (embarca_num::float::sqrt(real) / y_scale) as i32;
+                fixed::saturate_i8(stored.saturating_add(y_zero))
+            })),
+            Kind::Rsqrt => {
+                let factor = rsqrt_factor(x_scale, y_scale)?;
+                Ok(lower_table(|x| match i32::from(x) - x_zero {
+                    ..=0 => 127,
+                    x => {
+                        let y = fixed::scaled_inverse_sqrt(x, factor);
+                        fixed::saturate_i8(y.saturating_add(y_zero))
+                    }
+                }))
+            }
+            Kind::Log => {
+                let least = (-128 - y_zero) as f32 * y_scale;
+                lower_real_table(io, |x| if x <= 0.0 { Ok(least) } else { self.real(x) })
+            }
             Kind::HardSwish => hard_swish((x_scale, x_zero), (y_scale, y_zero)),
             // TFLM computes this one with e^x - 1 in f32.
             Kind::Elu if self.a == 1.0 => lower_real_table(io, |x| {
                 Ok(if x < 0.0 { embarca_num::float::exp(x) - 1.0 } else { x })
             }),
-            kind => {
-                let Self { a, b, c, .. } = *self;
-                let params = kernel::ParamsF32 { kind: kind as u32, a, b, c };
-                lower_real_table(io, |x| {
-                    let mut y = [0.0];
-                    kernel::run_f32(&params, &[x], &mut y)
-                        .map_err(|fault| LowerError::Bug(fault.describe().to_owned()))?;
-                    Ok(y[0])
-                })
-            }
+            _ => lower_real_table(io, |x| self.real(x)),
         }
     }
+
+    /// The function of one number.
+    fn real(&self, x: f32) -> Result<f32, LowerError> {
+        let Self { a, b, c, function } = *self;
+        let params = kernel::ParamsF32 { kind: function.0 as u32, a, b, c };
+        let mut y = [0.0];
+        kernel::run_f32(&params, &[x], &mut y)
+            .map_err(|fault| LowerError::Bug(fault.describe().to_owned()))?;
+        Ok(y[0])
+    }
+
+    /// Of 16 bits, as TFLM computes it; where TFLM has no form, by LiteRT's table of points.
+    fn lower_wide(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
+        let ((x, _), (y, _)) = (io.input_quant(0)?, io.output_quant(0)?);
+        let kind = self.function.0;
+        if matches!(kind, Kind::Sigmoid | Kind::Tanh) {
+            elementwise::check_centred(io)?;
+            if log2(y) != Some(-15) {
+                return Err(LowerError::no_kernel("the output's scale is not 1/32768"));
+            }
+            let tanh = kind == Kind::Tanh;
+            let (multiplier, shift) = curve_steps(x, tanh);
+            let params = sixteen::ParamsCurve { tanh: tanh.into(), multiplier, shift };
+            return Ok(Lowered::plain(&sixteen::CURVE, &params, 1));
+        }
+        if kind == Kind::Abs {
+            elementwise::check_centred(io)?;
+            let factor = elementwise::factor(f64::from(x / y))?;
+            let params = sixteen::ParamsScale {
+                in_zero: 0,
+                out_zero: 0,
+                keep: factor,
+                leak: factor,
+                negate: 2,
+                act_min: -32768,
+                act_max: 32767,
+            };
+            return Ok(Lowered::plain(&sixteen::SCALE, &params, 1));
+        }
+        if kind == Kind::Sqrt || kind == Kind::Rsqrt {
+            elementwise::check_centred(io)?;
+            return if kind == Kind::Sqrt {
+                let params = sixteen::ParamsSqrt { x_scale: x, y_scale: y };
+                Ok(Lowered::plain(&sixteen::SQRT, &params, 1))
+            } else {
+                Ok(Lowered::plain(&sixteen::RSQRT, &rsqrt_factor(x, y)?, 1))
+            };
+        }
+        let least = -32768.0 * y;
+        let log = kind == Kind::Log;
+        lower_real_table(io, |x| if log && x <= 0.0 { Ok(least) } else { self.real(x) })
+    }
+}
+
+/// `1 / (sqrt(x) * y)` of two scales; root and product are f32 in the reference.
+fn rsqrt_factor(x: f32, y: f32) -> Result<fixed::Requant, LowerError> {
+    elementwise::factor(1.0 / f64::from(embarca_num::float::sqrt(x) * y))
+}
+
+/// The exponent of a power of two, to within a thousandth.
+fn log2(scale: f32) -> Option<i32> {
+    let log = embarca_num::float::ln(scale) * (1.0 / std::f32::consts::LN_2);
+    let near = log.round();
+    ((log - near).abs() < 1e-3).then_some(near as i32)
+}
+
+/// Multiplier and shift to steps of `1 / (3 * 4096)`, as TFLM prepares them
+/// (`micro/kernels/logistic_common.cc`, `tanh.cc`).
+fn curve_steps(scale: f32, tanh: bool) -> (i32, u32) {
+    match log2(scale) {
+        Some(-12) => return (3, 0),
+        Some(-11) if tanh => return (6, 0),
+        _ => {}
+    }
+    let (mut multiplier, mut shift) = (f64::from(scale) * 4096.0 * 3.0, 0);
+    while multiplier <= 32767.0 / 2.0 && shift <= 30 {
+        shift += 1;
+        multiplier *= 2.0;
+    }
+    (multiplier as i32, shift)
 }
 
 /// TFLite fixes the output's quantization of functions with a fixed range.

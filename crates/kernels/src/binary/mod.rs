@@ -15,7 +15,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 pub use float::{ParamsF32, run_f32};
 pub use int::{Lane, run_bool, run_int};
-pub use quant::{ParamsDivI8, ParamsMulI8, ParamsSumI8, run_div_i8, run_mul_i8, run_sum_i8};
+pub use quant::{ParamsDivI8, ParamsMulI8, ParamsSumI8, run_div, run_mul_i8, run_sum_i8};
 
 use crate::walk::{Element, Walk, check_broadcast};
 use crate::{Call, Fault, Kernel, Needs, Signature};
@@ -41,7 +41,11 @@ pub const I16: Kernel = Kernel::new("binary_i16", int::check::<i16>, int::call::
 /// u32, u32 to u32; record [`Params`].
 pub const U32: Kernel = Kernel::new("binary_u32", int::check::<u32>, int::call::<u32>);
 /// Quantized quotients; record [`ParamsDivI8`].
-pub const DIV_I8: Kernel = Kernel::new("div_i8", quant::check_div, quant::call_div);
+pub const DIV_I8: Kernel =
+    Kernel::new("div_i8", quant::check_div::<i8>, quant::call_div::<i8>);
+/// The quotient of quantized i16; record [`ParamsDivI8`].
+pub const DIV_I16: Kernel =
+    Kernel::new("div_i16", quant::check_div::<i16>, quant::call_div::<i16>);
 /// u16, u16 to u16; record [`Params`].
 pub const U16: Kernel = Kernel::new("binary_u16", int::check::<u16>, int::call::<u16>);
 /// f64, f64 to f64; record [`Params`].
@@ -51,7 +55,7 @@ pub const U64: Kernel = Kernel::new("binary_u64", double::check_u64, double::cal
 
 /// In the order of their opcodes.
 pub const KERNELS: &[Kernel] =
-    &[F32, I32, I64, U8, I8, BOOL, SUM_I8, MUL_I8, I16, U32, DIV_I8, U16, F64, U64];
+    &[F32, I32, I64, U8, I8, BOOL, SUM_I8, MUL_I8, I16, U32, DIV_I8, U16, F64, U64, DIV_I16];
 
 /// What is computed of `a` and `b`. The numbers are stored in plans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,9 +145,9 @@ pub(crate) fn check_types(sig: &Signature, x: DType, y: DType) -> Result<Needs, 
 }
 
 /// Runs `f` on the call's share of the elements.
-pub(crate) fn call_with<T: Element, U: Element>(
+pub(crate) fn call_with<T: Element, V: Element, U: Element>(
     call: &mut Call,
-    f: impl Fn(T, T) -> U,
+    f: impl Fn(T, V) -> U,
 ) -> Result<(), Fault> {
     let (a, b, units) = (call.input(0)?, call.input(1)?, call.units.clone());
     let y = call.output(0)?;
@@ -153,13 +157,13 @@ pub(crate) fn call_with<T: Element, U: Element>(
 }
 
 /// `y = f(a, b)` for the elements `range` of the output.
-pub(crate) fn apply<T: Copy, U: Copy>(
+pub(crate) fn apply<T: Copy, V: Copy, U: Copy>(
     walk: &Walk<2>,
     range: Range<usize>,
     a: &[T],
-    b: &[T],
+    b: &[V],
     y: &mut [U],
-    f: impl Fn(T, T) -> U,
+    f: impl Fn(T, V) -> U,
 ) {
     let (_, strides) = walk.inner();
     walk.rows(range, |to, [ia, ib]| {

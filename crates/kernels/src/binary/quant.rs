@@ -7,6 +7,7 @@ use embarca_num::fixed::{Requant, doubling_high_mul, rescale_up, round_shift, sc
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::{Kind, apply, check_types};
+use crate::reduce::Level;
 use crate::walk::Walk;
 use crate::{Call, Fault, Needs, Signature};
 
@@ -162,40 +163,43 @@ pub struct ParamsDivI8 {
     pub act_max: i32,
 }
 
-pub(super) fn check_div(sig: &Signature) -> Result<Needs, Fault> {
+pub(super) fn check_div<T: Level>(sig: &Signature) -> Result<Needs, Fault> {
     let p = sig.params::<ParamsDivI8>()?;
-    let zeros = are_zeros(&p.in_zero) && are_zeros(&[p.out_zero]);
-    if !p.factor.is_valid() || !zeros || !is_range(p.act_min, p.act_max) {
+    let [low, high] = T::BOUNDS;
+    let [a, b] = p.in_zero;
+    let fits = [a, b, p.out_zero, p.act_min, p.act_max].iter().all(|v| low <= *v && *v <= high);
+    if !p.factor.is_valid() || !fits || p.act_max < p.act_min {
         return Err(Fault::Record);
     }
-    check_types(sig, DType::I8, DType::I8)
+    check_types(sig, T::DTYPE, T::DTYPE)
 }
 
-pub(super) fn call_div(call: &mut Call) -> Result<(), Fault> {
+pub(super) fn call_div<T: Level>(call: &mut Call) -> Result<(), Fault> {
     let params = call.params::<ParamsDivI8>()?;
     let (a, b, units) = (call.input(0)?, call.input(1)?, call.units.clone());
     let y = call.output(0)?;
     let walk = Walk::broadcast(y.ty.dims, [a.ty.dims, b.ty.dims]);
-    run_div_i8(&params, &walk, units, a.elements(), b.elements(), y.elements())
+    run_div::<T>(&params, &walk, units, a.elements(), b.elements(), y.elements())
 }
 
 /// The elements `range` of the output.
 ///
 /// # Errors
 /// `DivideByZero` when a divisor stands for zero.
-pub fn run_div_i8(
+pub fn run_div<T: Level>(
     p: &ParamsDivI8,
     walk: &Walk<2>,
     range: Range<usize>,
-    a: &[i8],
-    b: &[i8],
-    y: &mut [i8],
+    a: &[T],
+    b: &[T],
+    y: &mut [T],
 ) -> Result<(), Fault> {
-    if !range.is_empty() && b.iter().any(|&b| i32::from(b) == p.in_zero[1]) {
+    if !range.is_empty() && b.iter().any(|&b| b.into() == p.in_zero[1]) {
         return Err(Fault::DivideByZero);
     }
     apply(walk, range, a, b, y, |a, b| {
-        let (a, b) = (i32::from(a) - p.in_zero[0], i32::from(b) - p.in_zero[1]);
+        let (a, b): (i32, i32) = (a.into(), b.into());
+        let (a, b) = (a - p.in_zero[0], b - p.in_zero[1]);
         let (a, b) = if b < 0 { (-a, -b) } else { (a, b) };
         // The inverse is a multiplier, and the dividend fills its register.
         let (inverse, exponent) = scaled_reciprocal(b, 31);
@@ -205,7 +209,7 @@ pub fn run_div_i8(
         let scaled = doubling_high_mul(quotient, p.factor.multiplier());
         // Shifts beyond the register leave less than one half; the reference shifts by too much.
         let scaled = if 31 < shift { 0 } else { round_shift(scaled, shift.max(0) as u32) };
-        scaled.wrapping_add(p.out_zero).clamp(p.act_min, p.act_max) as i8
+        T::store(scaled.wrapping_add(p.out_zero).clamp(p.act_min, p.act_max))
     });
     Ok(())
 }

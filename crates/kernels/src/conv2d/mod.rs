@@ -9,11 +9,13 @@ pub mod f32;
 pub mod fast;
 pub mod fast_i8;
 pub mod hybrid;
+pub mod i16;
 pub mod i8;
 pub mod int;
 pub mod onnx;
 
 pub use self::f32::{F32, ParamsF32};
+pub use i16::{I16, ParamsI16};
 pub use hybrid::{HYBRID, ParamsHybrid};
 pub use i8::{I8, ParamsI8};
 pub use int::{I32, ParamsI32};
@@ -27,7 +29,7 @@ use crate::{
 };
 
 /// In the order of their opcodes.
-pub const KERNELS: &[Kernel] = &[F32, I8, HYBRID, ONNX, I32];
+pub const KERNELS: &[Kernel] = &[F32, I8, HYBRID, ONNX, I32, I16];
 
 /// The sizes of one convolution, checked against each other.
 #[derive(Clone, Copy, Debug)]

@@ -9,18 +9,20 @@ pub mod f32;
 pub mod fast;
 pub mod fast_i8;
 pub mod hybrid;
+pub mod i16;
 pub mod i8;
 pub mod onnx;
 
 pub use self::f32::F32;
 pub use hybrid::{HYBRID, ParamsHybrid};
 pub use i8::I8;
+pub use i16::I16;
 pub use onnx::ONNX;
 
 use crate::{Fault, Kernel, Signature, Ty};
 
 /// In the order of their opcodes.
-pub const KERNELS: &[Kernel] = &[F32, I8, HYBRID, ONNX];
+pub const KERNELS: &[Kernel] = &[F32, I8, HYBRID, ONNX, I16];
 
 /// The sizes of one layer, checked against each other.
 #[derive(Clone, Copy, Debug)]

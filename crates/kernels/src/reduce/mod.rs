@@ -13,7 +13,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 pub use float::run_f32;
 pub use int::{run_bool, run_int};
-pub use quant::{ParamsI8, run_i8};
+pub use quant::{Level, ParamsI8, run};
 
 use crate::walk::{MAX_RANK, Walk, check_size, strides};
 use crate::{Fault, Kernel, Needs, Signature, Ty};
@@ -31,12 +31,16 @@ pub const U8: Kernel = Kernel::new("reduce_u8", int::check::<u8>, int::call::<u8
 /// bool to bool: [`Kind::Min`] is "all", [`Kind::Max`] is "any"; record [`Params`].
 pub const BOOL: Kernel = Kernel::new("reduce_bool", int::check_bool, int::call_bool);
 /// Quantized means and sums; record [`ParamsI8`].
-pub const MEAN_I8: Kernel = Kernel::new("mean_i8", quant::check, quant::call);
+pub const MEAN_I8: Kernel = Kernel::new("mean_i8", quant::check::<i8>, quant::call::<i8>);
 /// f64 to f64; record [`Params`].
 pub const F64: Kernel = Kernel::new("reduce_f64", double::check, double::call);
+/// Quantized means and sums of 16 bits; record [`ParamsI8`].
+pub const MEAN_I16: Kernel = Kernel::new("mean_i16", quant::check::<i16>, quant::call::<i16>);
+/// i16 to i16 without quantization or (extrema) with one for both; record [`Params`].
+pub const I16: Kernel = Kernel::new("reduce_i16", int::check::<i16>, int::call::<i16>);
 
 /// In the order of their opcodes.
-pub const KERNELS: &[Kernel] = &[F32, I32, I64, I8, U8, BOOL, MEAN_I8, F64];
+pub const KERNELS: &[Kernel] = &[F32, I32, I64, I8, U8, BOOL, MEAN_I8, F64, MEAN_I16, I16];
 
 /// What is computed of the elements that fall together. The numbers are stored in plans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -193,6 +193,14 @@ pub const fn inverse_sqrt(x: i32, left_shift: i32) -> Requant {
     Requant { multiplier: y, shift: left_shift - shift }
 }
 
+/// `factor / sqrt(x)` of a positive number, as TFLite's `RsqrtEvalQuantized` rounds it
+/// (`micro/kernels/elementwise.cc`): over a number with 20 bits behind the point.
+pub const fn scaled_inverse_sqrt(x: i32, factor: Requant) -> i32 {
+    const BITS: i32 = 20;
+    let inverse = inverse_sqrt(x, BITS).apply(1);
+    Requant { shift: factor.shift.wrapping_sub(BITS), ..factor }.apply(inverse)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 pub use exp::{
     exp_negative, inverse_sqrt, ln_q12_as_q5, logistic, one_over_one_plus, rescale_up,
-    scaled_reciprocal, tanh,
+    scaled_inverse_sqrt, scaled_reciprocal, tanh,
 };
 pub use lanes::Rescale;
 pub use sixteen::{Steps, logistic_16, tanh_16};

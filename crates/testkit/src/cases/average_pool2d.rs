@@ -34,6 +34,7 @@ pub fn cases() -> Vec<AnyCase> {
             ),
             case("whole", whole, [f32s(&[2, 3, 5, 4])]),
             case("no images", op, [f32s(&[0, 4, 4, 3])]),
+            case("16 bits", padded.clone(), [i16s(&[1, 5, 6, 20], 0.01)]).yields(0.01, 0),
             case("quantized", padded, [q()]).yields(0.1, -3),
             case("halves up", half_up, [q()]).yields(0.1, -3),
         ],

@@ -54,6 +54,11 @@ pub fn i8s(dims: &[usize], scale: f32, zero: i32) -> Input {
     Input { quant: Some(Quant::per_tensor(scale, zero)), ..ints(DType::I8, dims, -128, 127) }
 }
 
+/// All there is of i16 but the last number, under a scale.
+pub fn i16s(dims: &[usize], scale: f32) -> Input {
+    Input { quant: Some(Quant::per_tensor(scale, 0)), ..ints(DType::I16, dims, -32767, 32767) }
+}
+
 /// i8 weights under a scale for each index of `axis`.
 pub fn weights(dims: &[usize], axis: usize) -> Input {
     let scales = channel_scales(dims[axis]);
@@ -63,9 +68,14 @@ pub fn weights(dims: &[usize], axis: usize) -> Input {
 
 /// The i32 bias of quantized [`weights`] for `len` channels that meet inputs of scale `x`.
 pub fn bias(len: usize, x: f32) -> Input {
+    bias_of(DType::I32, len, x)
+}
+
+/// [`bias`] in another type.
+pub fn bias_of(dtype: DType, len: usize, x: f32) -> Input {
     let scales = channel_scales(len).into_iter().map(|scale| x * scale).collect();
     let quant = Quant { scales, zero_points: vec![0; len], axis: Some(0) };
-    ints(DType::I32, &[len], -2000, 2000).quant(quant).constant()
+    ints(dtype, &[len], -2000, 2000).quant(quant).constant()
 }
 
 fn channel_scales(len: usize) -> Vec<f32> {
@@ -170,6 +180,9 @@ pub const EXACT: Tolerance = Tolerance { units: 0.0, steps: 0.0, term: 0.0 };
 pub const fn rounded(units: u16) -> Tolerance {
     Tolerance { units: units as f64, steps: 0.5, term: 0.0 }
 }
+
+/// Sums of 16-bit activations are rescaled by factors of 15 bits.
+pub const WIDE: Tolerance = Tolerance { units: 0.0, steps: 1.0, term: 0.0 };
 
 /// f32 inputs of i8 weights are rounded to 127 steps at run time.
 pub const HYBRID: Tolerance = Tolerance { units: 0.0, steps: 0.0, term: 1.0 / 254.0 };

@@ -17,6 +17,10 @@ pub fn cases() -> Vec<AnyCase> {
     let w = |dims: &[usize]| f32s(dims).constant();
     let b = |len| f32s(&[len]).constant();
     let q = |groups: usize| [i8s(&[1, 6, 5, 4], 0.02, -5), weights(&[6, 3, 3, 4 / groups], 0)];
+    let w16 = |dtype| {
+        let x = i16s(&[1, 6, 5, 4], 0.0001);
+        [x, weights(&[6, 3, 3, 4], 0), bias_of(dtype, 6, 0.0001)]
+    };
     suite(
         rounded(1),
         reference,
@@ -38,6 +42,10 @@ pub fn cases() -> Vec<AnyCase> {
             case("no images", op, [f32s(&[0, 4, 4, 3]), w(&[2, 3, 3, 3])]),
             case("quantized", padded.clone(), [&q(1)[..], &[bias(6, 0.02)]].concat())
                 .yields(0.05, 10),
+            case("16 bits", padded.clone(), w16(DType::I64)).yields(0.0005, 0).within(WIDE),
+            case("16 bits, narrow sums", padded.clone(), w16(DType::I32))
+                .yields(0.0005, 0)
+                .within(WIDE),
             case("quantized groups", grouped.clone(), q(2)).yields(0.05, -10),
             case(
                 "quantized, ONNX",

@@ -16,6 +16,8 @@ pub fn cases() -> Vec<AnyCase> {
     let w = |dims: &[usize]| f32s(dims).constant();
     let b = |len| f32s(&[len]).constant();
     let q = [i8s(&[1, 4, 3, 4], 0.02, -5), weights(&[6, 3, 3, 4], 0), bias(6, 0.02)];
+    let x = i16s(&[1, 4, 3, 4], 0.0001);
+    let w16 = [x, weights(&[6, 3, 3, 4], 0), bias_of(DType::I64, 6, 0.0001)];
     suite(
         rounded(1),
         reference,
@@ -25,6 +27,7 @@ pub fn cases() -> Vec<AnyCase> {
             case("grouped", grouped, [f32s(&[2, 3, 3, 4]), w(&[6, 3, 3, 2]), b(6)]),
             case("dilated", dilated, [f32s(&[1, 3, 4, 2]), w(&[2, 2, 3, 2])]),
             case("no images", op, [f32s(&[0, 4, 4, 3]), w(&[2, 3, 3, 3])]),
+            case("16 bits", padded.clone(), w16).yields(0.0003, 0).within(WIDE),
             case("quantized", padded, q).yields(0.05, 10),
         ],
     )

@@ -22,6 +22,13 @@ pub fn cases() -> Vec<AnyCase> {
             )
             .yields(0.04, -7),
             case(
+                "16 bits",
+                op.clone(),
+                [i16s(&[3, 20], 0.0001), weights(&[9, 20], 0), bias_of(DType::I64, 9, 0.0001)],
+            )
+            .yields(0.0003, 0)
+            .within(WIDE),
+            case(
                 "quantized, ONNX",
                 Dense { rescale: Rescale::Onnx, ..op.clone() },
                 [i8s(&[3, 20], 0.02, 4).open(0), weights(&[9, 20], 0), bias(9, 0.02)],

@@ -14,6 +14,8 @@ pub fn cases() -> Vec<AnyCase> {
     let w = |dims: &[usize]| f32s(dims).constant();
     let b = |len| f32s(&[len]).constant();
     let q = || [i8s(&[1, 6, 5, 18], 0.02, -5), weights(&[1, 3, 3, 18], 3), bias(18, 0.02)];
+    let x = i16s(&[1, 6, 5, 18], 0.0001);
+    let w16 = [x, weights(&[1, 3, 3, 18], 3), bias_of(DType::I64, 18, 0.0001)];
     suite(
         rounded(1),
         reference,
@@ -25,6 +27,7 @@ pub fn cases() -> Vec<AnyCase> {
             case("fed weights", op.clone(), [f32s(&[1, 4, 4, 2]), f32s(&[1, 2, 2, 2]), f32s(&[2])]),
             case("no images", op.clone(), [f32s(&[0, 4, 4, 3]), w(&[1, 3, 3, 3])]),
             case("quantized", op.clone(), q()).yields(0.03, 10),
+            case("16 bits", strided.clone(), w16).yields(0.0003, 0).within(WIDE),
             case("quantized strides", strided.clone(), q()).yields(0.03, 10),
             case("quantized, ONNX", DepthwiseConv2d { rescale: Rescale::Onnx, ..strided }, q())
                 .yields(0.03, 10),

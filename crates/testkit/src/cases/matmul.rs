@@ -22,6 +22,9 @@ pub fn cases() -> Vec<AnyCase> {
             case("both exchanged", both, [f32s(&[4, 3]), f32s(&[5, 4])]),
             case("nothing to sum", op.clone(), [f32s(&[2, 0]), f32s(&[0, 3])]),
             case("no batches", op.clone(), [f32s(&[0, 2, 3]), f32s(&[3, 4])]),
+            case("16 bits", op.clone(), [i16s(&[2, 3, 8], 0.0001), i16s(&[8, 5], 0.0001)])
+                .yields(0.001, 0)
+                .within(WIDE),
             case("quantized", op, [i8s(&[2, 3, 8], 0.02, 4), i8s(&[8, 5], 0.01, -6)])
                 .yields(0.04, 2),
             case("quantized, second exchanged", b, [i8s(&[3, 8], 0.02, 4), i8s(&[5, 8], 0.01, 3)])

@@ -25,6 +25,7 @@ pub fn cases() -> Vec<AnyCase> {
             case("no images", op.clone(), [f32s(&[0, 4, 4, 3])]),
             case("bytes", padded.clone(), [ints(DType::U8, &[2, 5, 6, 3], 0, 255)]),
             case("signed bytes", op.clone(), [ints(DType::I8, &[1, 4, 6, 3], -128, 127)]),
+            case("16 bits", padded.clone(), [i16s(&[1, 5, 6, 20], 0.01)]).yields(0.01, 0),
             case("quantized", padded, [i8s(&[1, 5, 6, 20], 0.1, -3)]).yields(0.1, -3),
         ],
     )

@@ -107,6 +107,7 @@ cases! {
     standardize,
     sub,
     suppress,
+    svdf,
     tile,
     top_k,
     transpose,

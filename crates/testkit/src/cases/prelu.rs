@@ -19,6 +19,12 @@ pub fn cases() -> Vec<AnyCase> {
                 [i8s(&[2, 3, 3, 4], 0.03, 5), i8s(&[4], 0.004, -9).constant()],
             )
             .yields(0.03, -10),
+            case(
+                "16 bits",
+                Prelu {},
+                [i16s(&[2, 3, 3, 4], 0.001), i8s(&[4], 0.004, -9).constant()],
+            )
+            .yields(0.001, 0),
         ],
     )
 }

@@ -19,6 +19,10 @@ pub fn cases() -> Vec<AnyCase> {
         case("quantized mean", op("mean", &[1, 2], false), [i8s(&[2, 3, 5, 4], 0.02, 5)])
             .yields(0.01, -7),
         case("quantized sum", op("sum", &[2], true), [i8s(&[2, 3, 5], 0.02, 5)]).yields(0.06, -7),
+        case("mean of 16 bits", op("mean", &[1, 2], false), [i16s(&[2, 3, 5, 4], 0.001)])
+            .yields(0.0005, 0),
+        case("maximum of 16 bits", op("max", &[1], false), [i16s(&[2, 3, 5], 0.001)])
+            .yields(0.001, 0),
         case("quantized maximum", op("max", &[1], false), [i8s(&[2, 3, 5], 0.02, 5)])
             .yields(0.02, 5),
     ];

@@ -49,6 +49,12 @@ pub fn cases() -> Vec<AnyCase> {
             case("cubic, inside only", Resize { exclude_outside: true, ..cubic([7, 5]) }, [x()]),
             case("no images", linear("half_pixel", [2, 2]), [f32s(&[0, 3, 3, 1])]),
             // Weights of ten bits.
+            case(
+                "16 bits",
+                tflite(linear("half_pixel", [6, 8])),
+                [ints(DType::I16, &[1, 3, 4, 3], -2000, 2000).quant(Quant::per_tensor(0.1, 0))],
+            )
+            .within(Tolerance { units: 0.0, steps: 2.0, term: 0.0 }),
             case("quantized", tflite(linear("half_pixel", [7, 5])), [q()]).within(rounded(0)),
             case(
                 "quantized, was u8",

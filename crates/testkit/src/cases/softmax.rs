@@ -17,6 +17,10 @@ pub fn cases() -> Vec<AnyCase> {
             case("far apart", op(1), [values(DType::F32, &[2, 3], &huge)]),
             case("one element", op(1), [x(&[3, 1])]),
             case("nothing", op(1), [x(&[0, 3])]),
+            // Tables of 513 points.
+            case("16 bits", op(1), [i16s(&[3, 10], 0.0002)])
+                .yields(1.0 / 32768.0, 0)
+                .within(Tolerance { units: 0.0, steps: 16.0, term: 0.0 }),
             case("quantized", op(1), [i8s(&[3, 10], 0.1, 4)]).yields(1.0 / 256.0, -128),
         ],
     )

@@ -96,8 +96,22 @@ pub fn cases() -> Vec<AnyCase> {
     ] {
         cases.push(case(name, op(name, [0.0; 3]), [i8s(&[2, 5, 30], 0.03, 9)]).yields(scale, zero));
     }
+    // Straight lines between 256 points.
+    let curve = Tolerance { units: 0.0, steps: 24.0, term: 0.0 };
+    let small = |low| ints(DType::I16, &[99], low, 32767).quant(Quant::per_tensor(0.001, 0));
     cases.extend([
         case("elu", op("elu", [1.0, 0.0, 0.0]), [i8s(&[99], 0.03, 9)]).yields(0.03, -20),
+        case("16 bits, sigmoid", op("sigmoid", [0.0; 3]), [i16s(&[999], 0.0003)])
+            .yields(1.0 / 32768.0, 0)
+            .within(curve),
+        case("16 bits, tanh", op("tanh", [0.0; 3]), [i16s(&[999], 1.0 / 4096.0)])
+            .yields(1.0 / 32768.0, 0)
+            .within(curve),
+        case("16 bits, exp", op("exp", [0.0; 3]), [i16s(&[999], 0.00005)])
+            .yields(0.001, 0)
+            .within(WIDE),
+        case("16 bits, sqrt", op("sqrt", [0.0; 3]), [small(0)]).yields(0.0003, 0).within(WIDE),
+        case("16 bits, rsqrt", op("rsqrt", [0.0; 3]), [small(100)]).yields(0.0003, 0),
         case("round", op("round", [0.0; 3]), [values(DType::F32, &[4], &[0.5, 1.5, -2.5, 2.5])]),
         case(
             "round_away",
