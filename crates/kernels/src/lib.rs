@@ -86,6 +86,8 @@ kernels! {
     88 => sixteen,
     105 => cast_small,
     125 => ssd_detections,
+    126 => prior_box,
+    127 => prior_detections,
     150 => picture,
     151 => suppress,
     152 => ctc,

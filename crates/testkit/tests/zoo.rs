@@ -45,6 +45,7 @@ const MUST: &[&str] = &[
     "vww_mobilenet_f32",
     "vww_mobilenet_int8",
     "wakeword_okay_nabu_int8",
+    "wechat_qr_detect",
     "wechat_qr_sr",
     "yolov8n_faces_320",
 ];

@@ -2,7 +2,7 @@
 
 use super::prelude::*;
 use super::reduce::Reduction;
-use super::{ArgMax, Concat, Reduce, cast};
+use super::{ArgMax, Concat, Reduce, Slice, Sub, TopK, cast};
 
 pub const SPELLINGS: &[Spelling] = &[Spelling::caffe("ArgMax")];
 pub const U8_AS_I8: Option<&str> = None;
@@ -10,8 +10,9 @@ pub const U8_AS_I8: Option<&str> = None;
 pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
     let mut x = node.input(0)?;
     let with_value = node.flag("out_max_val", false)?;
-    if node.int("top_k", 1)? != 1 {
-        return Err(ImportError::unsupported("is not 1").attribute("top_k"));
+    let count = node.int("top_k", 1)?;
+    if count < 1 {
+        return Err(ImportError::malformed("is not positive").attribute("top_k"));
     }
     let along = match node.opt_int("axis")? {
         Some(at) => axis(at, b.rank(x))?,
@@ -24,6 +25,14 @@ pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, 
             2
         }
     };
+    if count != 1 {
+        let (value, place) = best(b, x, along, count)?;
+        return match (with_value, node.has("axis")) {
+            (false, _) => one(place),
+            (true, true) => one(value),
+            (true, false) => one(b.op(Concat { axis: 1 }, &[place, value])?),
+        };
+    }
     // Caffe sorts pairs of value and place downward, so the last of equals is first.
     let op = ArgMax { axis: along, smallest: false, last: true, keep: true, to: DType::I32 };
     let place = b.op(op, &[x])?;
@@ -38,4 +47,29 @@ pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, 
         return one(value);
     }
     one(b.op(Concat { axis: 1 }, &[place, value])?)
+}
+
+/// The `count` greatest elements and their places; of equals the last comes first.
+fn best(
+    b: &mut Builder<'_>,
+    x: ValueId,
+    along: usize,
+    count: i64,
+) -> Result<(ValueId, ValueId), ImportError> {
+    let dims = b.ty(x).dims.clone();
+    let Some(len) = dims[along].known() else {
+        let message = "the axis that is searched is of open size";
+        return Err(ImportError::unsupported(message).attribute("top_k"));
+    };
+    // The first of equals in a tensor turned around.
+    let (mut starts, mut steps) = (vec![0; dims.len()], vec![1; dims.len()]);
+    (starts[along], steps[along]) = (-1, -1);
+    let turned = b.op(Slice { starts, steps, dims }, &[x])?;
+    let top = TopK { axis: along, k: Dim::Known(count), smallest: false, to: DType::I32 };
+    let [value, place] = *b.node(top, &[Some(turned)])? else {
+        return Err(ImportError::malformed("has no two results"));
+    };
+    let place = cast::to(b, place, DType::F32)?;
+    let last = b.scalar((len - 1) as f32);
+    Ok((value, b.op(Sub {}, &[last, place])?))
 }

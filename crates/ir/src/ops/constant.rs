@@ -2,10 +2,18 @@
 
 use super::prelude::*;
 
-pub const SPELLINGS: &[Spelling] = &[Spelling::onnx("Constant", 1)];
+pub const SPELLINGS: &[Spelling] = &[Spelling::onnx("Constant", 1), Spelling::caffe("Parameter")];
 pub const U8_AS_I8: Option<&str> = None;
 
 pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
+    if node.format == Format::Caffe {
+        node.ignore(&["shape"]);
+        let missing = || {
+            ImportError::malformed("the layer has no learned value")
+                .hint("give the .caffemodel with --weights")
+        };
+        return one(node.blobs.first().copied().ok_or_else(missing)?);
+    }
     let one_of = "needs one of value, value_int, value_ints, value_float and value_floats";
     let data = if let Some(data) = node.opt_tensor("value")? {
         data

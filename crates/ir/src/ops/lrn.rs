@@ -2,7 +2,10 @@
 
 use embarca_kernels::lrn as kernel;
 
+use embarca_kernels::unary;
+
 use super::prelude::*;
+use super::{AveragePool2d, Mul, Unary, spatial};
 
 crate::payload! {
     /// `x / (bias + alpha * sum of squares of the neighbours)^beta`.
@@ -18,6 +21,38 @@ crate::payload! {
         /// Added to the scaled sum.
         pub bias: f32,
     }
+}
+
+/// Caffe's WITHIN_CHANNEL: `x * (1 + alpha * mean)^-beta`, where the mean is that of the squares in
+/// a window of the channel, padding counted. The layer's `k` is not used there.
+fn within_channel(
+    node: &NodeView<'_>,
+    b: &mut Builder<'_>,
+    x: ValueId,
+    count: u32,
+) -> Result<Vec<ValueId>, ImportError> {
+    if count.is_multiple_of(2) {
+        return Err(ImportError::malformed("has to be odd").attribute("local_size"));
+    }
+    let (alpha, beta) = (node.float("alpha", 1.0)?, node.float("beta", 0.75)?);
+    let (x, axes) = spatial::enter(b, x)?;
+    let squares = b.op(Unary::plain(unary::Kind::Square), &[x])?;
+    let (size, pad) = (count as usize, (count / 2) as i32);
+    let means = b.op(
+        AveragePool2d {
+            size: [size; 2],
+            strides: [1; 2],
+            dilations: [1; 2],
+            pads: [pad; 4],
+            ceil: true,
+            count_pad: true,
+            half_up: false,
+        },
+        &[squares],
+    )?;
+    let factor = b.op(Unary::power(1.0, alpha, -beta), &[means])?;
+    let y = b.op(Mul {}, &[x, factor])?;
+    one(spatial::leave(b, y, axes)?)
 }
 
 impl OpDef for Lrn {
@@ -40,12 +75,19 @@ impl OpDef for Lrn {
             Format::Onnx => ("size", 1e-4, node.float("bias", 1.0)?),
             _ => ("local_size", 1.0, node.float("k", 1.0)?),
         };
-        if node.text("norm_region", "ACROSS_CHANNELS")? != "ACROSS_CHANNELS" {
-            let message = "only ACROSS_CHANNELS is supported";
-            return Err(ImportError::unsupported(message).attribute("norm_region"));
-        }
+        let within = match node.text("norm_region", "ACROSS_CHANNELS")? {
+            "ACROSS_CHANNELS" => false,
+            "WITHIN_CHANNEL" => true,
+            other => {
+                let message = format!("{other} is not known");
+                return Err(ImportError::unsupported(message).attribute("norm_region"));
+            }
+        };
         let count = u32::try_from(node.int(size, 5)?).ok().filter(|&count| 0 < count);
         let count = count.ok_or_else(|| ImportError::malformed("is empty").attribute(size))?;
+        if within {
+            return within_channel(node, b, x, count);
+        }
         let op = Self {
             before: (count - 1) / 2,
             after: count / 2,

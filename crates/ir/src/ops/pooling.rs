@@ -57,6 +57,7 @@ pub fn import(
         Format::Caffe => {
             let (x, axes) = spatial::enter(b, x)?;
             let pooling = caffe(node)?;
+            pooling.check_caffe(b.ty(x))?;
             let y = make(b, x, pooling)?;
             one(spatial::leave(b, y, axes)?)
         }
@@ -98,6 +99,27 @@ fn caffe(node: &NodeView<'_>) -> Result<Pooling, ImportError> {
 }
 
 impl Pooling {
+    /// Refuses windows that begin beyond the input: without padding Caffe keeps them, empty as they
+    /// are, and yields the lowest number that there is, or no number.
+    fn check_caffe(&self, x: &TensorType) -> Result<(), ImportError> {
+        let hw = spatial::height_width(x)?;
+        for (axis, len) in hw.into_iter().enumerate() {
+            let (size, stride) = (self.size[axis], self.window.strides[axis]);
+            if !self.ceil || stride <= size || self.window.pads.iter().any(|&pad| pad != 0) {
+                continue;
+            }
+            let len = len.known().and_then(|len| usize::try_from(len).ok());
+            let empty = len.is_none_or(|len| {
+                len < size || len <= (len - size).div_ceil(stride.max(1)).saturating_mul(stride)
+            });
+            if empty {
+                let message = "a window begins beyond the input";
+                return Err(ImportError::unsupported(message).attribute("stride"));
+            }
+        }
+        Ok(())
+    }
+
     /// The output's type.
     ///
     /// # Errors

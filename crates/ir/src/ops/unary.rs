@@ -99,6 +99,11 @@ impl Unary {
         Self::with(kind, 0.0, 0.0)
     }
 
+    /// `(shift + scale * x)^exponent`
+    pub fn power(shift: f32, scale: f32, exponent: f32) -> Self {
+        Self { function: Function(Kind::Power), a: shift, b: scale, c: exponent }
+    }
+
     /// A function of two parameters.
     pub fn with(kind: Kind, a: f32, b: f32) -> Self {
         Self { function: Function(kind), a, b, c: 0.0 }
@@ -531,7 +536,7 @@ fn import_caffe(
             if power == 1.0 {
                 return one(affine(b, x, scale, shift)?);
             }
-            Unary { function: Function(Kind::Power), a: shift, b: scale, c: power }
+            Unary::power(shift, scale, power)
         }
         // base^(shift + scale * x), where base -1 stands for e.
         "Exp" => {

@@ -81,6 +81,8 @@ cases! {
     pad,
     placement,
     prelu,
+    prior_box,
+    prior_detections,
     quantized_binary,
     quantized_lstm,
     range,
