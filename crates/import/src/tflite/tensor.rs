@@ -147,6 +147,8 @@ fn read_named<'a>(
     Ok(ForeignTensor {
         name: budget.text(name)?,
         dtype: match stored {
+            // Unpacked, four bits are eight.
+            Stored::Packed(DType::I4) if data.is_some() => Some(DType::I8),
             Stored::Whole(dtype) | Stored::Packed(dtype) => Some(dtype),
             Stored::Handle => None,
         },

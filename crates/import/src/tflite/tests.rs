@@ -257,7 +257,7 @@ fn constants() {
         (0, &[2, 1], &floats, DType::F32, &floats),
         (1, &[4], &floats, DType::F16, &floats),
         (4, &[], &floats, DType::I64, &floats),
-        (17, &[3], &[0x2f, 0x08], DType::I4, &[0xff, 2, 0xf8]),
+        (17, &[3], &[0x2f, 0x08], DType::I8, &[0xff, 2, 0xf8]),
         (5, &[2], &texts, DType::Str, &texts),
     ];
     for &(kind, shape, content, dtype, expected) in cases {

@@ -70,6 +70,9 @@ fn import_tflite(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId
 }
 
 fn import_onnx(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
+    if b.rank(node.input(0)?) == 5 {
+        return super::convolution3d::import_onnx(node, b);
+    }
     let (x, axes) = spatial::enter(b, node.input(0)?)?;
     let w = node.input(1)?;
     let (w, size) = match axes {

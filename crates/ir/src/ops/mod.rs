@@ -12,6 +12,7 @@ mod recurrent;
 mod rescale;
 pub mod spatial;
 mod tflite_lstm;
+mod volume;
 
 use crate::attr::{Attr, Payload};
 use crate::builder::Builder;
@@ -170,6 +171,7 @@ registry! {
         gather::Gather,
         gather_elements::GatherElements,
         gather_nd::GatherNd,
+        grid_sample::GridSample,
         gru::Gru,
         if_else::IfElse,
         is_special::IsSpecial,
@@ -186,6 +188,7 @@ registry! {
         maximum::Maximum,
         minimum::Minimum,
         mul::Mul,
+        nms::Nms,
         one_hot::OneHot,
         pad::Pad,
         placement::Placement,
@@ -204,6 +207,7 @@ registry! {
         reverse_sequence::ReverseSequence,
         rnn::Rnn,
         scan::Scan,
+        roi_align::RoiAlign,
         scatter_elements::ScatterElements,
         scatter_nd::ScatterNd,
         select::Select,
@@ -227,6 +231,8 @@ registry! {
     }
     compositions {
         batch_norm,
+        broadcast_args,
+        bucketize,
         caffe_argmax,
         caffe_axpy,
         caffe_eltwise,
@@ -240,10 +246,15 @@ registry! {
         caffe_threshold,
         causal_conv,
         constant,
+        convolution3d,
         cum_prod,
         data_sized,
+        dilate,
         dynamic_quantize,
+        dynamic_update_slice,
         einsum,
+        embedding_lookup,
+        fake_quant,
         fill,
         flatten,
         fourier,
@@ -252,13 +263,18 @@ registry! {
         hardmax,
         identity,
         integer_product,
+        l2_pool2d,
         losses,
+        matrix_diag,
         mean,
         optimizers,
         qlinear,
         rms_norm,
         rotary_embedding,
+        segment,
         shuffle_channel,
+        sparse_to_dense,
+        stablehlo,
         strided_slice,
         triangle,
         variable,

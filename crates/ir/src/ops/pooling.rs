@@ -4,6 +4,7 @@ use embarca_kernels::pool as kernel;
 
 use super::prelude::*;
 use super::spatial::{self, Window};
+use super::volume::{self, Span};
 
 /// A window over an input, as foreign formats state it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +34,7 @@ const WHOLE: Pooling = Pooling {
 pub fn import(
     node: &NodeView<'_>,
     b: &mut Builder<'_>,
-    make: impl FnOnce(&mut Builder<'_>, ValueId, Pooling) -> Result<ValueId, ShapeError>,
+    make: impl Fn(&mut Builder<'_>, ValueId, Pooling) -> Result<ValueId, ShapeError>,
 ) -> Result<Vec<ValueId>, ImportError> {
     let x = node.input(0)?;
     match node.format {
@@ -46,6 +47,13 @@ pub fn import(
             let window = Window::tflite(node, b.ty(x), size)?;
             let y = make(b, x, Pooling { size, window, ..WHOLE })?;
             tflite_activation(node, b, y)
+        }
+        Format::Onnx if b.rank(x) == 5 => {
+            let x = b.channels_last(x)?;
+            let global = node.op.starts_with("Global");
+            let (span, ceil, count_pad) = onnx_volume(node, b.ty(x), global)?;
+            let y = volume::pool(b, x, &span, (ceil, count_pad), make)?;
+            one(b.channels_first(y)?)
         }
         Format::Onnx => {
             let (x, axes) = spatial::enter(b, x)?;
@@ -78,6 +86,25 @@ fn onnx(node: &NodeView<'_>, x: &TensorType, axes: usize) -> Result<Pooling, Imp
         ceil: node.flag("ceil_mode", false)?,
         count_pad: node.flag("count_include_pad", false)?,
     })
+}
+
+/// A window over depth, height and width; size 0 is the whole volume.
+fn onnx_volume(
+    node: &NodeView<'_>,
+    x: &TensorType,
+    global: bool,
+) -> Result<(Span, bool, bool), ImportError> {
+    if global {
+        let (strides, dilations) = ([1; 3], [1; 3]);
+        return Ok((Span { size: [0; 3], strides, dilations, pads: [0; 6] }, false, false));
+    }
+    node.ignore(&["storage_order"]);
+    let shape = node.opt_ints("kernel_shape")?.unwrap_or_default();
+    let size = volume::triple(&shape).filter(|size| !size.contains(&0));
+    let wrong = || ImportError::malformed(format!("{shape:?} is no window of 3 axes"));
+    let size = size.ok_or_else(|| wrong().attribute("kernel_shape"))?;
+    let span = Span::onnx(node, x, size)?;
+    Ok((span, node.flag("ceil_mode", false)?, node.flag("count_include_pad", false)?))
 }
 
 fn caffe(node: &NodeView<'_>) -> Result<Pooling, ImportError> {
