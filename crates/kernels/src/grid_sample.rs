@@ -157,7 +157,7 @@ impl Axis {
 /// `at` mirrored at `low` and `high` until it lies between them.
 fn reflect(at: f32, low: f32, high: f32) -> f32 {
     let range = high - low;
-    if !(0.0 < range) || !at.is_finite() {
+    if range <= 0.0 || !at.is_finite() {
         return low;
     }
     let beyond = if at < low { low - at } else { at - high };

@@ -128,8 +128,7 @@ impl Side {
         }
         let each = size / bins as f32;
         let wanted = if params.samples == 0 { ceil(each) } else { params.samples as f32 };
-        // Also where a coordinate is no number.
-        if !(wanted <= 4.0 * len as f32 + 4.0) {
+        if wanted.is_nan() || 4.0 * len as f32 + 4.0 < wanted {
             return Err(Fault::Index);
         }
         let samples = if wanted <= 0.0 { 0 } else { wanted as u32 };

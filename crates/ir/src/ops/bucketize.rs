@@ -13,7 +13,7 @@ pub const U8_AS_I8: Option<&str> = None;
 
 pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
     let boundaries = node.opt_floats("boundaries")?.unwrap_or_default();
-    if boundaries.windows(2).any(|pair| !(pair[0] < pair[1])) {
+    if !boundaries.windows(2).all(|pair| pair[0] < pair[1]) {
         return Err(ImportError::malformed("is not sorted").attribute("boundaries"));
     }
     let x = cast::to(b, node.input(0)?, DType::F32)?;

@@ -68,7 +68,7 @@ fn sizes(node: &NodeView<'_>) -> Result<Vec<[f32; 2]>, ImportError> {
     let flip = node.flag("flip", true)?;
     let mut ratios = vec![1.0f32];
     for ratio in node.opt_floats("aspect_ratio")?.unwrap_or_default() {
-        if !(0.0 < ratio) {
+        if ratio.is_nan() || ratio <= 0.0 {
             return Err(ImportError::malformed("has to be positive").attribute("aspect_ratio"));
         }
         if ratios.iter().any(|known| (known - ratio).abs() < 1e-6) {
