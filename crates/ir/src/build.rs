@@ -4,6 +4,7 @@
 //! missing and the rest is read on, so that a report lists every obstacle of a model.
 
 mod control;
+mod lists;
 mod variables;
 
 use std::cell::RefCell;
@@ -166,6 +167,10 @@ enum Slot {
     Value(ValueId),
     /// A reference to the variable with this number.
     Handle(usize),
+    /// A sequence.
+    List(Vec<Slot>),
+    /// An optional value that is not there.
+    Nothing,
     /// Behind an obstacle that has been reported.
     Missing,
 }
@@ -426,6 +431,10 @@ impl<'a> GraphImporter<'a, '_> {
             Some(Slot::Handle(_)) => {
                 return Err(ImportError::malformed("a variable is read as if it were a tensor"));
             }
+            Some(Slot::List(_) | Slot::Nothing) => {
+                let message = "a sequence or an optional value is read as if it were a tensor";
+                return Err(ImportError::unsupported(message));
+            }
             None => return Err(ImportError::malformed("a tensor's number is out of range")),
         }
         let tensor = &self.frame.foreign.tensors[index];
@@ -584,6 +593,9 @@ impl<'a> GraphImporter<'a, '_> {
     fn output(&mut self, index: usize) {
         let name =
             self.frame.foreign.tensors.get(index).map_or("", |tensor| &tensor.name).to_owned();
+        if let Some(Slot::List(items)) = self.frame.values.get(index) {
+            return self.list_output(&name, items.clone());
+        }
         let result = self.value(index).and_then(|value| {
             let Some(value) = value else { return Ok(None) };
             let declared = self.frame.foreign.tensors.get(index).and_then(|tensor| tensor.dtype);

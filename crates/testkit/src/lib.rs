@@ -3,5 +3,6 @@
 pub mod cases;
 pub mod conformance;
 pub mod differential;
+pub mod outline;
 pub mod random;
 pub mod zoo;

@@ -2,9 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use embarca_compile::BuildOptions;
 use embarca_cpu::{Limits, LoadOptions, Plan};
 use embarca_num::generate::SplitMix64;
 use embarca_plan::{Container, FileKind, Unit};
+use embarca_testkit::outline::outlined;
+use embarca_testkit::random::{self, Style};
 
 /// Plans of small models that come with the project.
 fn plans() -> Vec<(String, Vec<u8>)> {
@@ -21,7 +24,17 @@ fn plans() -> Vec<(String, Vec<u8>)> {
         let bytes = embarca::Model::open(&path).unwrap().build(&["cpu"]).unwrap();
         (path.display().to_string(), bytes)
     };
-    files.into_iter().map(build).collect()
+    let mut plans: Vec<_> = files.into_iter().map(build).collect();
+    // Branches and loops.
+    for seed in [1, 2, 4] {
+        let case = outlined(&random::case(seed, 8, Style::Float), seed).unwrap();
+        let case = outlined(&case, seed + 9).unwrap();
+        let targets = vec![embarca_target::find("cpu").unwrap()];
+        let options = BuildOptions { targets, vectors: false, provenance: Default::default() };
+        let bytes = embarca_compile::build(case.model, &options).unwrap();
+        plans.push((format!("calls {seed}"), bytes));
+    }
+    plans
 }
 
 /// Loads and, when that works, runs.

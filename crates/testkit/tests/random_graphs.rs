@@ -4,7 +4,8 @@
 
 use embarca_ir::text;
 use embarca_testkit::differential::check;
-use embarca_testkit::random::{Style, case};
+use embarca_testkit::outline::outlined;
+use embarca_testkit::random::{Case, Style, case};
 
 /// Seeds of the fast tier, for each kind of graph.
 const FAST: std::ops::Range<u64> = 0..200;
@@ -44,6 +45,24 @@ fn float_graphs_agree() {
 #[test]
 fn quantized_graphs_agree() {
     all_agree(Style::Quantized);
+}
+
+#[test]
+fn parts_in_branches_and_loops_agree() {
+    for seed in seeds() {
+        let style = if seed % 2 == 0 { Style::Float } else { Style::Quantized };
+        let plain = case(seed, NODES, style);
+        let once = outlined(&plain, seed).unwrap();
+        let twice = outlined(&once, seed.wrapping_add(7)).unwrap();
+        let results = |case: &Case| {
+            let model = embarca_opt::decompose(case.model.clone()).unwrap();
+            embarca_opt::eval(&model, &case.inputs).unwrap()
+        };
+        assert!(results(&plain) == results(&twice), "seed {seed}\n{}", text::dump(&twice.model));
+        if let Err(error) = check(&twice) {
+            panic!("seed {seed}: {error}\n{}", text::dump(&twice.model));
+        }
+    }
 }
 
 #[test]

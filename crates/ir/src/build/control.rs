@@ -25,6 +25,8 @@ enum Bound {
     Input(usize),
     Const(ConstId, Option<Quant>),
     Handle(usize),
+    List(Vec<Bound>),
+    Nothing,
 }
 
 /// An input of a graph that is made.
@@ -50,6 +52,8 @@ struct Making<'s> {
 struct Called {
     id: GraphId,
     results: Vec<ValueId>,
+    /// The results as the foreign graph has them, before sequences are taken apart.
+    slots: Vec<Slot>,
 }
 
 /// The caller, while a graph that it calls is being imported.
@@ -75,7 +79,7 @@ impl Args {
     }
 }
 
-fn graph_attr(node: &ForeignNode, name: &str) -> Result<usize, ImportError> {
+pub(super) fn graph_attr(node: &ForeignNode, name: &str) -> Result<usize, ImportError> {
     let found = node.attrs.iter().find(|(key, _)| key == name);
     match found {
         Some((_, AttrValue::Graph(graph))) => Ok(*graph),
@@ -85,7 +89,7 @@ fn graph_attr(node: &ForeignNode, name: &str) -> Result<usize, ImportError> {
 }
 
 /// Refuses attributes that are not among these.
-fn only(node: &ForeignNode, names: &[&str]) -> Result<(), ImportError> {
+pub(super) fn only(node: &ForeignNode, names: &[&str]) -> Result<(), ImportError> {
     match node.attrs.iter().find(|(key, _)| !names.contains(&key.as_str())) {
         Some((key, _)) => Err(ImportError::unsupported("is not honoured").attribute(key.as_str())),
         None => Ok(()),
@@ -102,6 +106,20 @@ impl<'a> GraphImporter<'a, '_> {
             (Format::Onnx, "If") => self.onnx_if(node),
             (Format::Onnx, "Loop") => self.onnx_loop(node),
             (Format::Onnx, "Scan") => self.onnx_scan(node),
+            (Format::Onnx, "Identity") => {
+                let input = node.inputs.first().copied().flatten();
+                let slot = input.and_then(|input| self.frame.values.get(input));
+                match slot {
+                    Some(Slot::List(_) | Slot::Nothing) => self.sequences(node),
+                    _ => return None,
+                }
+            }
+            (
+                Format::Onnx,
+                "ConcatFromSequence" | "Optional" | "OptionalGetElement" | "OptionalHasElement"
+                | "SequenceAt" | "SequenceConstruct" | "SequenceEmpty" | "SequenceErase"
+                | "SequenceInsert" | "SequenceLength" | "SequenceMap" | "SplitToSequence",
+            ) => self.sequences(node),
             (Format::TfLite, "IF") => self.tflite_if(node),
             (Format::TfLite, "WHILE") => self.tflite_while(node),
             (Format::TfLite, "CALL_ONCE") => self.call_once(node),
@@ -124,7 +142,9 @@ impl<'a> GraphImporter<'a, '_> {
     /// What a tensor of the current graph is; `None` behind an obstacle.
     pub(super) fn slot(&mut self, index: usize) -> Result<Option<Slot>, ImportError> {
         match self.frame.values.get(index) {
-            Some(Slot::Handle(variable)) => Ok(Some(Slot::Handle(*variable))),
+            Some(slot @ (Slot::Handle(_) | Slot::List(_) | Slot::Nothing)) => {
+                Ok(Some(slot.clone()))
+            }
             _ => Ok(self.value(index)?.map(Slot::Value)),
         }
     }
@@ -141,7 +161,10 @@ impl<'a> GraphImporter<'a, '_> {
     }
 
     /// What a foreign graph captures: its tensors with what they are in the current graph.
-    fn captured(&mut self, graph: usize) -> Result<Option<Vec<(usize, Slot)>>, ImportError> {
+    pub(super) fn captured(
+        &mut self,
+        graph: usize,
+    ) -> Result<Option<Vec<(usize, Slot)>>, ImportError> {
         let captures = self.model.graphs.get(graph).map(|graph| &graph.captures);
         let mut found = Vec::new();
         for &(inner, outer) in captures.into_iter().flatten() {
@@ -152,7 +175,11 @@ impl<'a> GraphImporter<'a, '_> {
     }
 
     /// The inputs of a foreign graph with what they are in the current one.
-    fn fed(&self, graph: usize, args: &[Slot]) -> Result<Vec<(usize, Slot)>, ImportError> {
+    pub(super) fn fed(
+        &self,
+        graph: usize,
+        args: &[Slot],
+    ) -> Result<Vec<(usize, Slot)>, ImportError> {
         let inputs = self.model.graphs.get(graph).map(|graph| graph.inputs.as_slice());
         let inputs = inputs.ok_or_else(|| ImportError::malformed("there is no such graph"))?;
         if inputs.len() != args.len() {
@@ -169,18 +196,36 @@ impl<'a> GraphImporter<'a, '_> {
         args: &mut Args,
         first: usize,
     ) -> Vec<(usize, Bound)> {
-        let bound = |(tensor, slot)| {
-            let bound = match slot {
-                Slot::Value(value) => match self.b.graph().value(value).def {
-                    Def::Const(id) => Bound::Const(id, self.b.ty(value).quant.clone()),
-                    _ => Bound::Input(first + args.position(value)),
-                },
-                Slot::Handle(variable) => Bound::Handle(variable),
-                Slot::Unset | Slot::Missing => return None,
-            };
-            Some((tensor, bound))
-        };
+        let bound = |(tensor, slot)| Some((tensor, self.bound(slot, args, first)?));
         slots.into_iter().filter_map(bound).collect()
+    }
+
+    fn bound(&self, slot: Slot, args: &mut Args, first: usize) -> Option<Bound> {
+        Some(match slot {
+            Slot::Value(value) => match self.b.graph().value(value).def {
+                Def::Const(id) => Bound::Const(id, self.b.ty(value).quant.clone()),
+                _ => Bound::Input(first + args.position(value)),
+            },
+            Slot::Handle(variable) => Bound::Handle(variable),
+            Slot::List(items) => Bound::List(
+                items.into_iter().filter_map(|item| self.bound(item, args, first)).collect(),
+            ),
+            Slot::Nothing => Bound::Nothing,
+            Slot::Unset | Slot::Missing => return None,
+        })
+    }
+
+    /// What stands for a tensor in the graph that is made.
+    fn unbound(&mut self, bound: &Bound, inputs: &[ValueId]) -> Option<Slot> {
+        Some(match bound {
+            Bound::Input(index) => Slot::Value(*inputs.get(*index)?),
+            Bound::Const(id, quant) => Slot::Value(self.b.use_constant("", *id, quant.clone())),
+            Bound::Handle(variable) => Slot::Handle(*variable),
+            Bound::List(items) => Slot::List(
+                items.iter().map(|item| self.unbound(item, inputs)).collect::<Option<_>>()?,
+            ),
+            Bound::Nothing => Slot::Nothing,
+        })
     }
 
     fn param(&self, value: ValueId) -> Param {
@@ -272,13 +317,7 @@ impl<'a> GraphImporter<'a, '_> {
             inputs.push(input);
         }
         for (tensor, bound) in bounds {
-            let slot = match bound {
-                Bound::Input(index) => inputs.get(*index).copied().map(Slot::Value),
-                Bound::Const(id, quant) => {
-                    Some(Slot::Value(self.b.use_constant("", *id, quant.clone())))
-                }
-                Bound::Handle(variable) => Some(Slot::Handle(*variable)),
-            };
+            let slot = self.unbound(bound, &inputs);
             if let (Some(place), Some(slot)) = (self.frame.values.get_mut(*tensor), slot) {
                 *place = slot;
             }
@@ -288,20 +327,15 @@ impl<'a> GraphImporter<'a, '_> {
         let results = self.results();
         let after = self.variables.leave(threaded, before);
         let id = self.leave(outer);
-        let Some(slots) = results? else { return Ok(None) };
-        let mut results = Vec::with_capacity(slots.len() + after.len());
-        for (index, slot) in slots.into_iter().enumerate() {
-            match slot {
-                _ if keep.is_some_and(|keep| keep.get(index) == Some(&false)) => {}
-                Slot::Value(value) => results.push(value),
-                _ => {
-                    let message = "a called graph yields what is not a tensor";
-                    return Err(ImportError::unsupported(message));
-                }
-            }
+        let Some(mut slots) = results? else { return Ok(None) };
+        if let Some(keep) = keep {
+            let mut keep = keep.iter();
+            slots.retain(|_| keep.next() != Some(&false));
         }
+        let mut results = Vec::with_capacity(slots.len() + after.len());
+        slots.iter().try_for_each(|slot| flatten(slot, &mut results))?;
         results.extend(after);
-        Ok(Some(Called { id, results }))
+        Ok(Some(Called { id, results, slots }))
     }
 
     /// Makes results of a called graph its outputs.
@@ -418,8 +452,11 @@ impl<'a> GraphImporter<'a, '_> {
             }
             _ => return Ok(None),
         };
-        if then.results.len() != otherwise.results.len() {
-            return Err(ImportError::malformed("the branches yield different numbers of values"));
+        let alike = then.slots.len() == otherwise.slots.len()
+            && then.slots.iter().zip(&otherwise.slots).all(|(a, b)| same_form(a, b));
+        if !alike || then.results.len() != otherwise.results.len() {
+            let message = "the branches yield different numbers of values";
+            return Err(ImportError::unknown(cond, message));
         }
         let (mut dtypes, mut dims, mut quants) = (Vec::new(), Vec::new(), Vec::new());
         for index in 0..then.results.len() {
@@ -438,8 +475,8 @@ impl<'a> GraphImporter<'a, '_> {
         let op = ops::IfElse { then: then.id, otherwise: otherwise.id, dtypes, dims };
         let inputs = [cond].into_iter().chain(args.values).chain(current).map(Some);
         let outputs = self.call(op, &inputs.collect::<Vec<_>>(), quants)?;
-        let results = self.variables.update(&threaded, outputs);
-        Ok(Some(results.into_iter().map(Slot::Value).collect()))
+        let mut results = self.variables.update(&threaded, outputs).into_iter();
+        Ok(Some(then.slots.iter().filter_map(|slot| rebuilt(slot, &mut results)).collect()))
     }
 
     /// What became of a branch. Obstacles of one that is not there or not done are reported.
@@ -493,7 +530,45 @@ impl<'a> GraphImporter<'a, '_> {
         }
         self.b.graph = outer;
         self.b.node_name = node_name;
-        Ok(Called { id, results: results? })
+        Ok(Called { id, results: results?, slots: twin.slots.clone() })
+    }
+}
+
+/// The values of a result, one after the other.
+fn flatten(slot: &Slot, values: &mut Vec<ValueId>) -> Result<(), ImportError> {
+    match slot {
+        Slot::Value(value) => values.push(*value),
+        Slot::List(items) => items.iter().try_for_each(|item| flatten(item, values))?,
+        _ => {
+            let message = "a called graph yields what is no tensor";
+            return Err(ImportError::unsupported(message));
+        }
+    }
+    Ok(())
+}
+
+/// The same form with other values.
+fn rebuilt(form: &Slot, values: &mut dyn Iterator<Item = ValueId>) -> Option<Slot> {
+    Some(match form {
+        Slot::List(items) => {
+            let mut rebuilt_items = Vec::with_capacity(items.len());
+            for item in items {
+                rebuilt_items.push(rebuilt(item, values)?);
+            }
+            Slot::List(rebuilt_items)
+        }
+        _ => Slot::Value(values.next()?),
+    })
+}
+
+/// Whether sequences in two results have the same lengths.
+fn same_form(a: &Slot, b: &Slot) -> bool {
+    match (a, b) {
+        (Slot::List(a), Slot::List(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_form(a, b))
+        }
+        (Slot::Value(_), Slot::Value(_)) => true,
+        _ => false,
     }
 }
 

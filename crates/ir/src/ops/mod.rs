@@ -272,6 +272,7 @@ registry! {
         rms_norm,
         rotary_embedding,
         segment,
+        sequence,
         shuffle_channel,
         sparse_to_dense,
         stablehlo,

@@ -112,7 +112,9 @@ fn run_set(model: &Path, data: &Path, tolerance: Tolerance) -> Result<Outcome, O
             .copy_from_slice(&tensor.data);
     }
     session.run().map_err(Outcome::refused)?;
-    let expected = read_all(data, "output", plan.outputs().len())?;
+    let ports = plan.outputs();
+    let names: Vec<&str> = ports.iter().map(|port| port.name.as_str()).collect();
+    let expected = read_outputs(data, &names)?;
     let mut rounding = Vec::new();
     for (index, theirs) in expected.iter().enumerate() {
         let missing = || Outcome::Wrong(format!("output {index} is missing"));
@@ -160,6 +162,34 @@ fn read_all(folder: &Path, what: &str, count: usize) -> Result<Vec<Tensor>, Outc
         }
     };
     (0..count).map(read).collect()
+}
+
+/// The results, one file each. The elements of a sequence are outputs `name.0`, `name.1` and so on.
+fn read_outputs(folder: &Path, names: &[&str]) -> Result<Vec<Tensor>, Outcome> {
+    let mut tensors = Vec::new();
+    for index in 0.. {
+        let Some(name) = names.get(tensors.len()) else { break };
+        let path = folder.join(format!("output_{index}.pb"));
+        let bytes = std::fs::read(&path).map_err(Outcome::refused)?;
+        let kind = if name.ends_with(".0") { FileKind::Sequence } else { FileKind::Tensor };
+        let value = read_value(&bytes, kind, &ImportLimits::default()).map_err(Outcome::refused)?;
+        let items = match value {
+            FileValue::Sequence(items) => items,
+            value => vec![value],
+        };
+        for item in items {
+            tensors.push(match item {
+                FileValue::Tensor(tensor) => {
+                    to_tensor(tensor).ok_or_else(|| Outcome::refused("a tensor without content"))?
+                }
+                _ => return Err(Outcome::refused("a value that is no tensor")),
+            });
+        }
+        if tensors.len() > names.len() {
+            return Err(Outcome::Wrong("a sequence has another length".to_owned()));
+        }
+    }
+    Ok(tensors)
 }
 
 fn to_tensor(tensor: ForeignTensor<'_>) -> Option<Tensor> {

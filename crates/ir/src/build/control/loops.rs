@@ -86,6 +86,13 @@ impl<'a> GraphImporter<'a, '_> {
                 self.unrolled(node, body, rounds, vars, &captured, items)
             }
             (attempt, None) => {
+                // With a known trip count the loop would be unrolled.
+                let mut obstacles = obstacles;
+                let flags = [trips, cond].into_iter().flatten();
+                let names: Vec<String> = flags.flat_map(|flag| self.inputs_behind(flag)).collect();
+                for obstacle in &mut obstacles.list {
+                    obstacle.fixable.extend(names.iter().cloned());
+                }
                 self.obstacles.extend(obstacles);
                 attempt
             }
