@@ -138,6 +138,7 @@ pub fn build(foreign: &ForeignModel<'_>, options: &BuildOptions) -> Result<Model
         b: Builder::new(&mut model, GraphId(0)),
         frame: Frame::new(graph, String::new()),
         states: Vec::new(),
+        remembered: Vec::new(),
         symbols: HashMap::new(),
         spelled: HashMap::new(),
         variables: Variables::of(foreign),
@@ -196,6 +197,8 @@ struct GraphImporter<'a, 'm> {
     b: Builder<'m>,
     frame: Frame<'a>,
     states: Vec<(usize, State)>,
+    /// Of nodes that keep one of their own.
+    remembered: Vec<State>,
     /// The symbols that the author has named.
     symbols: HashMap<String, SymbolId>,
     /// How many symbols a name stands for before they are numbered.
@@ -228,6 +231,11 @@ impl<'a> GraphImporter<'a, '_> {
             }
         }
         self.variable_states();
+        for state in std::mem::take(&mut self.remembered) {
+            let graph = &mut self.b.model.graphs[0];
+            graph.values[state.value.index()].def = Def::State(graph.states.len() as u32);
+            graph.states.push(state);
+        }
     }
 
     fn refuse(&mut self, place: String, op: &str, mut error: ImportError) {
@@ -529,12 +537,14 @@ impl<'a> GraphImporter<'a, '_> {
             read: RefCell::new(vec![false; node.attrs.len()]),
             attr_tensors: &attr_tensors,
             assigned: RefCell::default(),
+            remembered: RefCell::default(),
         };
         self.b.node_name.clone_from(&node.name);
         let mut values = (importer.import)(&view, &mut self.b)?;
         if let [first, ..] = view.unread().as_slice() {
             return Err(ImportError::unsupported("is not honoured").attribute(*first));
         }
+        self.remembered.extend(view.remembered.take());
         for (index, value) in view.assigned.take() {
             let tensor = node.inputs.get(index).copied().flatten();
             let variable = tensor.filter(|&tensor| foreign.tensors[tensor].is_variable);

@@ -2,10 +2,12 @@
 
 use std::cell::RefCell;
 
+use crate::builder::Builder;
 use crate::error::ImportError;
 use crate::foreign::{AttrValue, Format};
-use crate::ids::ValueId;
-use crate::types::TensorType;
+use crate::ids::{ConstId, ValueId};
+use crate::model::State;
+use crate::types::{Const, TensorType};
 
 /// A foreign node whose inputs are values of the graph under construction.
 ///
@@ -33,8 +35,9 @@ pub struct NodeView<'a> {
     pub was_u8: bool,
     pub(crate) attrs: &'a [(String, AttrValue)],
     pub(crate) read: RefCell<Vec<bool>>,
-    pub(crate) attr_tensors: &'a dyn Fn(usize) -> Option<crate::types::Const>,
+    pub(crate) attr_tensors: &'a dyn Fn(usize) -> Option<Const>,
     pub(crate) assigned: RefCell<Vec<(usize, ValueId)>>,
+    pub(crate) remembered: RefCell<Vec<State>>,
 }
 
 impl NodeView<'_> {
@@ -60,9 +63,12 @@ impl NodeView<'_> {
             read: RefCell::new(self.read.borrow().clone()),
             attr_tensors: self.attr_tensors,
             assigned: RefCell::default(),
+            remembered: RefCell::default(),
         };
         let result = import(&inner);
         *self.read.borrow_mut() = inner.read.into_inner();
+        self.assigned.borrow_mut().extend(inner.assigned.into_inner());
+        self.remembered.borrow_mut().extend(inner.remembered.into_inner());
         result
     }
 
@@ -102,6 +108,36 @@ impl NodeView<'_> {
     /// Declares what the variable at input `index` holds after the node.
     pub fn assign(&self, index: usize, value: ValueId) {
         self.assigned.borrow_mut().push((index, value));
+    }
+
+    /// A state of the node's own, which begins as `initial`; [`NodeView::keep`] says how it goes on.
+    ///
+    /// # Errors
+    /// In a graph that another one calls.
+    pub fn remember(
+        &self,
+        b: &mut Builder<'_>,
+        name: &str,
+        initial: Const,
+    ) -> Result<ValueId, ImportError> {
+        if b.graph.index() != 0 {
+            let message = "keeps a state of its own, in a graph that is called";
+            return Err(ImportError::unsupported(message));
+        }
+        // The number is given when all states are known.
+        let value = b.state(name, initial.ty(), 0);
+        b.model.consts.push(initial);
+        let initial = ConstId::new(b.model.consts.len() - 1);
+        let state = State { name: name.to_owned(), initial, value, next: value };
+        self.remembered.borrow_mut().push(state);
+        Ok(value)
+    }
+
+    /// What a state of [`NodeView::remember`] holds after the node.
+    pub fn keep(&self, state: ValueId, next: ValueId) {
+        for kept in self.remembered.borrow_mut().iter_mut().filter(|kept| kept.value == state) {
+            kept.next = next;
+        }
     }
 
     /// Marks attributes as read that cannot change the result here.
@@ -217,7 +253,7 @@ impl NodeView<'_> {
     ///
     /// # Errors
     /// When it is of another kind.
-    pub fn opt_tensor(&self, name: &str) -> Result<Option<crate::types::Const>, ImportError> {
+    pub fn opt_tensor(&self, name: &str) -> Result<Option<Const>, ImportError> {
         match self.attr(name) {
             None => Ok(None),
             Some(AttrValue::Tensor(index)) => (self.attr_tensors)(*index)

@@ -84,6 +84,7 @@ kernels! {
     86 => lstm_int,
     87 => svdf,
     88 => sixteen,
+    89 => signal,
     105 => cast_small,
     125 => ssd_detections,
     126 => prior_box,

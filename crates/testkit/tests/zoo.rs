@@ -6,6 +6,7 @@ use embarca_testkit::zoo::{Outcome, check, entries, folder, operators};
 const MUST: &[&str] = &[
     "ad_autoencoder_f32",
     "ad_autoencoder_int8",
+    "audio_preprocessor_int8",
     "basic_pitch_onnx",
     "basic_pitch_tflite",
     "blazeface_short_f16",

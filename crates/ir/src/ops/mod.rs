@@ -29,6 +29,7 @@ pub use recurrent::Activation;
 pub use reduce::Reduction;
 pub use resample::FILTERS;
 pub use rescale::Rescale;
+pub use signal::Stage;
 
 /// What the importer needs of a dossier.
 #[derive(Clone, Copy, Debug)]
@@ -212,6 +213,7 @@ registry! {
         scatter_nd::ScatterNd,
         select::Select,
         shape_of::ShapeOf,
+        signal::Signal,
         slice::Slice,
         softmax::Softmax,
         space_to_batch::SpaceToBatch,

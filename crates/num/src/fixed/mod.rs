@@ -127,6 +127,11 @@ pub const fn round_shift(x: i32, by: u32) -> i32 {
     ((x as i64 + half - below_zero) >> by) as i32
 }
 
+/// `x / 2^15`, ties toward plus infinity, cut to 16 bits: KISS FFT's `sround`.
+pub const fn round_up_shift_15(x: i32) -> i16 {
+    (x.wrapping_add(1 << 14) >> 15) as i16
+}
+
 /// `x` brought into the range of `i8`.
 pub const fn saturate_i8(x: i32) -> i8 {
     if x < -128 {

@@ -102,6 +102,7 @@ cases! {
     scatter_nd,
     select,
     shape_of,
+    signal,
     slice,
     softmax,
     space_to_batch,
