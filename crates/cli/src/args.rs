@@ -188,7 +188,8 @@ pub struct Run {
     /// An ONNX, TFLite or Caffe model, or a plan
     #[arg(value_name = "MODEL|PLAN")]
     pub model: PathBuf,
-    /// PNG, JPEG, BMP, WAV, CSV, NPY or NPZ
+    /// PNG, JPEG, BMP, WAV, CSV, NPY or NPZ; a folder of pictures; a video (Y4M, - for standard
+    /// input, others through ffmpeg) or a camera (/dev/video0)
     #[arg(value_name = "INPUT", required_unless_present = "tensors")]
     pub inputs: Vec<PathBuf>,
     #[command(flatten)]

@@ -14,6 +14,7 @@ mod stats;
 mod task;
 mod term;
 mod verbs;
+mod video;
 
 use std::process::ExitCode;
 

@@ -10,12 +10,13 @@ use embarca_num::DType;
 use crate::answer::answer;
 use crate::answers::{self, Answer};
 use crate::args;
-use crate::engine::Engine;
+use crate::engine::{Engine, ms_since};
 use crate::failure::{Failure, Result};
 use crate::json::Json;
 use crate::progress::Progress;
 use crate::show;
 use crate::verbs::run::{class_names, write};
+use crate::video::{Frames, Meter};
 
 /// Names of files that a folder of pictures is searched for.
 const EXTENSIONS: [&str; 4] = ["png", "jpg", "jpeg", "bmp"];
@@ -110,7 +111,7 @@ pub fn arrays(staged: &mut Staged, engine: &Engine, path: &Path) -> Result<Vec<A
 
 /// The remark on a picture that changes its shape.
 fn stretched(
-    picture: &Image,
+    [given_width, given_height]: [usize; 2],
     staged: &Staged,
     engine: &Engine,
     given: &args::Run,
@@ -126,12 +127,11 @@ fn stretched(
     let frame = picture::frame(&dims, None)?;
     let (width, height) = (frame.width?, frame.height?);
     // What only the rounding to whole pixels changes is not worth a remark.
-    let (a, b) = (picture.width * height, picture.height * width);
+    let (a, b) = (given_width * height, given_height * width);
     (a.max(b) < a.abs_diff(b) * 20).then(|| {
         format!(
-            "the picture of {}x{} is stretched to {width}x{height}; --fit crop or --fit letterbox \
-             keeps its shape",
-            picture.width, picture.height
+            "the picture of {given_width}x{given_height} is stretched to {width}x{height}; --fit crop \
+             or --fit letterbox keeps its shape"
         )
     })
 }
@@ -163,58 +163,58 @@ fn out(given: Option<&PathBuf>, path: &Path, many: bool) -> Result<Out> {
     }
 }
 
-/// Runs a model on pictures and prints what it says.
-pub fn run(args: &args::Run, engine: &Engine) -> Result {
-    let files = files(&args.inputs)?;
-    let mut staged = crate::task::for_pictures(engine, &args.model, &args.prepare)?;
-    for (name, value) in [("score", args.score), ("overlap", args.overlap)] {
-        let Some(value) = value else { continue };
-        if !staged.pipeline.set(name, value) {
-            let what = format!("--{name}: this task has no such threshold");
-            return Err(Failure::usage(what));
+/// What all pictures of a command have in common.
+struct Job<'a> {
+    args: &'a args::Run,
+    engine: &'a Engine,
+    staged: Staged,
+    labels: Vec<String>,
+    /// Whether answers need the names of their pictures.
+    many: bool,
+}
+
+impl<'a> Job<'a> {
+    /// The stages for pictures, with the thresholds that the user sets.
+    fn new(args: &'a args::Run, engine: &'a Engine) -> Result<Self> {
+        let mut staged = crate::task::for_pictures(engine, &args.model, &args.prepare)?;
+        for (name, value) in [("score", args.score), ("overlap", args.overlap)] {
+            let Some(value) = value else { continue };
+            let known = staged.task.values.iter_mut().find(|(known, _)| known == name);
+            let Some((_, old)) = known else {
+                let what = format!("--{name}: this task has no such threshold");
+                return Err(Failure::usage(what));
+            };
+            *old = value;
+            staged.pipeline.set(name, value);
         }
-        for (known, old) in &mut staged.task.values {
-            if known == name {
-                *old = value;
+        let labels = match args.prepare.labels {
+            // Stages that were made with these labels may have completed them.
+            Some(_) if staged.task.labels == engine.task().labels => {
+                class_names(engine, &args.prepare)?
             }
+            _ => staged.task.labels.clone(),
+        };
+        for note in &staged.task.notes {
+            show::note(note);
         }
+        Ok(Self { args, engine, staged, labels, many: false })
     }
-    let labels = match args.prepare.labels {
-        Some(_) => class_names(engine, &args.prepare)?,
-        None => staged.task.labels.clone(),
-    };
-    for note in &staged.task.notes {
-        show::note(note);
-    }
-    let many = 1 < files.len();
-    let start = Instant::now();
-    let (mut json, mut remarks) = (Vec::new(), Vec::new());
-    let mut progress = Progress::new("running");
-    for (i, path) in files.iter().enumerate() {
-        progress.at(i as f64 / files.len() as f64);
-        let out = out(args.out.as_ref(), path, many)?;
-        let mut picture = read(path)?;
-        let pipeline = &mut staged.pipeline;
+
+    /// Runs on one picture, prints or writes what the model says; with `--json` that is the result.
+    fn run(&mut self, name: &str, mut picture: Image, out: &Out) -> Result<Option<Json>> {
+        let (args, engine) = (self.args, self.engine);
+        let pipeline = &mut self.staged.pipeline;
         fed(&picture, |feeds| pipeline.run(feeds))?
-            .map_err(|error| Failure::refused(format!("{}: {error}", path.display())))?;
-        if let Some(note) = stretched(&picture, &staged, engine, args)
-            && !remarks.contains(&note)
-        {
-            show::note(&note);
-            remarks.push(note);
-        }
+            .map_err(|error| Failure::refused(format!("{name}: {error}")))?;
         let run = answers::Run {
-            pipeline: &staged.pipeline,
-            task: &staged.task,
-            labels: &labels,
+            pipeline: &self.staged.pipeline,
+            task: &self.staged.task,
+            labels: &self.labels,
             top: usize::try_from(args.top).unwrap_or(usize::MAX),
         };
         let said = answers::read(&run)?;
-        let name = path.display().to_string();
-        if args.json {
-            json.push(to_json(&name, said.as_deref(), &run, engine)?);
-        } else if !matches!(out, Out::Tensors(_)) {
-            let head = if many { format!("{name}\n") } else { String::new() };
+        if !args.json && !matches!(out, Out::Tensors(_)) {
+            let head = if self.many { format!("{name}\n") } else { String::new() };
             show::print(&(head + &to_text(said.as_deref(), &run, engine)?))?;
         }
         match out {
@@ -222,8 +222,7 @@ pub fn run(args: &args::Run, engine: &Engine) -> Result {
             Out::Tensors(out) => {
                 let arrays: Vec<Array> =
                     raw(&run, engine).into_iter().map(|(_, array)| array).collect();
-                write(&out, engine, &arrays, args.positional)?;
-                show::print(&format!("{}\n", out.display()))?;
+                write(out, engine, &arrays, args.positional)?;
             }
             Out::Drawing(out) => {
                 let Some(said) = &said else {
@@ -231,22 +230,74 @@ pub fn run(args: &args::Run, engine: &Engine) -> Result {
                     return Err(Failure::refused(what).next("--task FILE.toml      describes it"));
                 };
                 said.draw(&mut picture);
-                atomic_write(&out, &image::encode_png(&picture)?)?;
-                if !args.json {
-                    show::print(&format!("{}\n", out.display()))?;
-                }
+                atomic_write(out, &image::encode_png(&picture)?)?;
             }
+        }
+        if let (false, Out::Tensors(out) | Out::Drawing(out)) = (args.json, out) {
+            show::print(&format!("{}\n", out.display()))?;
+        }
+        args.json.then(|| to_json(name, said.as_deref(), &run, engine)).transpose()
+    }
+}
+
+/// Runs a model on pictures and prints what it says.
+pub fn run(args: &args::Run, engine: &Engine) -> Result {
+    let files = files(&args.inputs)?;
+    let mut job = Job::new(args, engine)?;
+    job.many = 1 < files.len();
+    let start = Instant::now();
+    let (mut json, mut remarks) = (Vec::new(), Vec::new());
+    let mut progress = Progress::new("running");
+    for (i, path) in files.iter().enumerate() {
+        progress.at(i as f64 / files.len() as f64);
+        let out = out(args.out.as_ref(), path, job.many)?;
+        let picture = read(path)?;
+        let size = [picture.width, picture.height];
+        json.extend(job.run(&path.display().to_string(), picture, &out)?);
+        if let Some(note) = stretched(size, &job.staged, engine, args)
+            && !remarks.contains(&note)
+        {
+            show::note(&note);
+            remarks.push(note);
         }
     }
     if args.json {
         return show::print(&format!("{}\n", Json::List(json)));
     }
-    if many {
+    if job.many {
         let seconds = start.elapsed().as_secs_f64();
         let rate = show::digits(files.len() as f64 / seconds.max(1e-9));
         let (count, seconds) = (files.len(), show::digits(seconds));
         show::note(&format!("{count} pictures in {seconds} s, {rate} a second"));
     }
+    Ok(())
+}
+
+/// Runs a model on the frames of a video, with rate and latency; with `--json` an object a line.
+pub fn run_video(args: &args::Run, engine: &Engine) -> Result {
+    let [input] = args.inputs.as_slice() else {
+        return Err(Failure::usage("one video at a time"));
+    };
+    let mut frames = Frames::open(input)?;
+    let mut job = Job::new(args, engine)?;
+    job.many = true;
+    let mut meter = Meter::start();
+    let mut number = 0usize;
+    while let Some(frame) = frames.next()? {
+        number += 1;
+        let name = format!("frame {number}");
+        let out = match &args.out {
+            None => Out::Screen,
+            Some(_) => out(args.out.as_ref(), Path::new(&format!("frame-{number:06}")), true)?,
+        };
+        let start = Instant::now();
+        let said = job.run(&name, frame, &out)?;
+        meter.frame(ms_since(start));
+        if let Some(said) = said {
+            show::print(&format!("{said}\n"))?;
+        }
+    }
+    meter.finish();
     Ok(())
 }
 

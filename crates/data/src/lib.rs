@@ -16,6 +16,7 @@ pub mod labels;
 mod limits;
 pub mod npy;
 pub mod npz;
+pub mod video;
 pub mod zip;
 
 pub use array::{Array, Element};

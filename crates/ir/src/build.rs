@@ -333,8 +333,11 @@ impl<'a> GraphImporter<'a, '_> {
             let preferred = preferred_size(dims.len(), axis);
             resolved.push(match dim {
                 ForeignDim::Known(dim) => Dim::Known(i64::try_from(*dim).unwrap_or(i64::MAX)),
-                ForeignDim::Named(name) => Dim::symbol(self.symbol(Some(name), name, preferred)),
-                ForeignDim::Unknown => {
+                ForeignDim::Named(name) if name.chars().any(char::is_alphanumeric) => {
+                    Dim::symbol(self.symbol(Some(name), name, preferred))
+                }
+                // Some exporters call every open dimension '?'.
+                ForeignDim::Named(_) | ForeignDim::Unknown => {
                     let name = format!("{}_{axis}", tensor.name);
                     Dim::symbol(self.symbol(None, &name, preferred))
                 }

@@ -95,6 +95,7 @@ kernels! {
     150 => picture,
     151 => suppress,
     152 => ctc,
+    153 => outline,
 }
 
 /// The number under which a plan names a kernel.

@@ -133,6 +133,10 @@ pub enum Decoder {
     Postprocess,
     /// Caffe's `DetectionOutput`: rows of image, class, score, corners from 0 to 1.
     DetectionOutput,
+    /// Keypoints as y, x, score from 0 to 1: MoveNet.
+    Points,
+    /// A heat map for each keypoint.
+    Heatmaps,
 }
 
 /// An input that takes an output of the run before.
@@ -257,6 +261,21 @@ mod tests {
         let spec = Spec::from_toml(text).unwrap();
         assert_eq!(spec.carry, [Carry { from: 1, to: 2 }]);
         assert_eq!(Spec::from_toml(&spec.to_toml().unwrap()).unwrap(), spec);
+    }
+
+    #[test]
+    fn examples_are_read() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/tasks");
+        let mut kinds = Vec::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            let spec = Spec::from_toml(&text);
+            kinds.push(spec.unwrap_or_else(|error| panic!("{}: {error}", path.display())).kind);
+        }
+        for (kind, name) in Kind::ALL {
+            assert!(kinds.contains(&kind), "no example of {name}");
+        }
     }
 
     #[test]

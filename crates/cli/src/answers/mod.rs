@@ -2,6 +2,11 @@
 
 mod boxes;
 mod classes;
+mod enlarged;
+mod line;
+mod mask;
+mod points;
+mod quads;
 
 use embarca::{Pipeline, Src, Task};
 use embarca_data::{Array, Image};
@@ -72,6 +77,11 @@ pub fn read(run: &Run<'_>) -> Result<Option<Box<dyn Answer>>> {
     Ok(Some(match run.task.kind.as_str() {
         "classification" => Box::new(classes::Classes::read(run)?),
         "detection" => Box::new(boxes::Boxes::read(run)?),
+        "pose" => Box::new(points::Points::read(run)?),
+        "segmentation" => Box::new(mask::Mask::read(run)?),
+        "super-resolution" => Box::new(enlarged::Enlarged::read(run)?),
+        "text-detection" => Box::new(quads::Quads::read(run)?),
+        "text-recognition" => Box::new(line::Line::read(run)?),
         _ => return Ok(None),
     }))
 }

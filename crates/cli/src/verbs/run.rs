@@ -14,6 +14,7 @@ use crate::json::Json;
 use crate::pictures;
 use crate::progress::Progress;
 use crate::show;
+use crate::video;
 
 /// Class names: those given, else those in the model.
 pub fn class_names(engine: &Engine, prepare: &Prepare) -> Result<Vec<String>> {
@@ -58,6 +59,9 @@ pub fn run(args: &Run) -> Result {
         let arrays = input::tensors(engine.inputs(), arrays, args.positional)?;
         let name = path.display().to_string();
         return finish(args, &mut engine, vec![Sample { name, arrays }]);
+    }
+    if args.inputs.iter().any(|path| video::concerns(path)) {
+        return pictures::run_video(args, &engine);
     }
     if args.inputs.iter().all(|path| pictures::concerns(path)) {
         return pictures::run(args, &engine);

@@ -191,6 +191,7 @@ registry! {
         mul::Mul,
         nms::Nms,
         one_hot::OneHot,
+        outline::Outline,
         pad::Pad,
         placement::Placement,
         prelu::Prelu,

@@ -50,7 +50,10 @@ fn meant(port: &Port) -> Scores {
 }
 
 pub fn back(spec: &Spec, net: &Net, stage: &mut Stage<'_>, section: &mut Section) -> Result<()> {
-    let output = super::output(spec, 0);
+    // Of several outputs, the one with a score for each label.
+    let fits = |port: &Port| classes(port) == Some(section.labels.len());
+    let labelled = || net.outputs.iter().position(fits).unwrap_or(0);
+    let output = spec.outputs.first().copied().unwrap_or_else(labelled);
     let x = stage.output(net, output)?;
     let len: usize = stage.known(x)?.iter().product();
     if len == 0 {

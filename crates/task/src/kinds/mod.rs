@@ -2,6 +2,11 @@
 
 mod classification;
 mod detection;
+mod enlarge;
+mod pose;
+mod segmentation;
+mod text;
+mod text_detection;
 
 use embarca_ir::Model;
 
@@ -24,6 +29,19 @@ struct Definition {
 /// In the order in which models are asked: what is told by more comes first.
 const DEFINITIONS: &[Definition] = &[
     Definition { kind: Kind::Detection, recognize: detection::recognize, back: detection::back },
+    Definition { kind: Kind::Pose, recognize: pose::recognize, back: pose::back },
+    Definition { kind: Kind::TextRecognition, recognize: text::recognize, back: text::back },
+    Definition {
+        kind: Kind::TextDetection,
+        recognize: text_detection::recognize,
+        back: text_detection::back,
+    },
+    Definition {
+        kind: Kind::Segmentation,
+        recognize: segmentation::recognize,
+        back: segmentation::back,
+    },
+    Definition { kind: Kind::SuperResolution, recognize: enlarge::recognize, back: enlarge::back },
     Definition {
         kind: Kind::Classification,
         recognize: classification::recognize,

@@ -61,8 +61,8 @@ fn heatmaps(spec: &Spec, net: &Net, stage: &mut Stage<'_>) -> Result<embarca_ir:
     let flat = [cells, count].map(|dim| Dim::from(dim as i64));
     let x = stage.reshape(x, &flat)?;
     let to = DType::I32;
-    let best = stage
-        .op(ops::ArgMax { axis: 0, smallest: false, last: false, keep: false, to }, &[x])?;
+    let best =
+        stage.op(ops::ArgMax { axis: 0, smallest: false, last: false, keep: false, to }, &[x])?;
     let middle = |at: usize, all: usize| (at as f32 + 0.5) / all as f32;
     let table: Vec<Vec<f32>> =
         (0..cells).map(|at| vec![middle(at % width, width), middle(at / width, height)]).collect();

@@ -80,6 +80,7 @@ cases! {
     mul,
     nms,
     one_hot,
+    outline,
     pad,
     placement,
     prelu,

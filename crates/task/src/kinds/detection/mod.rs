@@ -113,7 +113,7 @@ fn found(decoder: Decoder) -> Spec {
 }
 
 /// Height and width of the model's input, which boxes in its pixels refer to.
-fn input_size(spec: &Spec, net: &Net) -> Result<[usize; 2]> {
+pub(super) fn input_size(spec: &Spec, net: &Net) -> Result<[usize; 2]> {
     let picture = spec.picture.as_ref();
     let index = picture.map_or(0, |picture| picture.input);
     let port = net.inputs.get(index);
