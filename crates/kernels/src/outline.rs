@@ -222,7 +222,9 @@ fn call(call: &mut Call) -> Result<(), Fault> {
         if found == to_scores.len() {
             break;
         }
-        if seen[start] != 0 || !(least < map[start]) {
+        // What is not a number is not bright.
+        let bright = least < map[start];
+        if seen[start] != 0 || !bright {
             continue;
         }
         let (mut top, mut bottom) = (start / width, start / width);
