@@ -42,6 +42,17 @@ impl Exprs {
         }
     }
 
+    /// The dimensions of the tensor `name`.
+    fn dims(&mut self, dims: &[Dim], name: &str) -> Result<Vec<embarca_plan::Dim>, CompileError> {
+        let each = |dim| match self.dim(dim) {
+            Err(CompileError::Limit(what)) => {
+                Err(CompileError::Limit(format!("tensor '{}': {what}", name.escape_debug())))
+            }
+            other => other,
+        };
+        dims.iter().map(each).collect()
+    }
+
     fn expr(&mut self, dim: &Dim) -> Result<u32, CompileError> {
         let Dim::Expr(poly) = dim else {
             return Ok(self.push(Expr::Const(dim.known().unwrap_or_default())));
@@ -117,7 +128,7 @@ pub fn interface(model: &Model) -> Result<InterfaceSource, CompileError> {
     let mut exprs = Exprs::default();
     let mut port = |name: &str, value| -> Result<PortSource, CompileError> {
         let ty = graph.ty(value);
-        let dims = ty.dims.iter().map(|dim| exprs.dim(dim)).collect::<Result<_, _>>()?;
+        let dims = exprs.dims(&ty.dims, name)?;
         Ok(PortSource {
             name: name.to_owned(),
             role: String::new(),
@@ -165,10 +176,41 @@ pub fn program(
     schedules: &[Schedule],
     target: &Target,
 ) -> Result<(), CompileError> {
+<<<<<<< HEAD
     let mut emitter = Emitter { plan, model, exprs: Exprs::default(), kernels: BTreeMap::new() };
     let mut functions = Vec::with_capacity(schedules.len());
     for schedule in schedules {
         functions.push(emitter.function(schedule)?);
+=======
+    let mut exprs = Exprs::default();
+    let mut blob = |data: &Const| {
+        plan.weights.push(data.data.to_vec());
+        plan.weights.len() - 1
+    };
+    let mut tensors = Vec::with_capacity(schedule.tensors.len());
+    for tensor in &schedule.tensors {
+        let storage = match &tensor.place {
+            Place::Const(data) => {
+                StorageSource::Weights { blob: blob(data), packing: Packing::default() }
+            }
+            Place::Input(_) => StorageSource::Input,
+            Place::Output(_) => StorageSource::Output,
+            Place::State(number) => StorageSource::State(*number as usize),
+            Place::Arena => StorageSource::Arena { offset: 0 },
+            Place::Alias(of, offset) => {
+                StorageSource::Alias { tensor: *of, offset: exprs.dim(offset)? }
+            }
+        };
+        let dims = exprs.dims(&tensor.ty.dims, &tensor.name)?;
+        tensors.push(TensorSource {
+            name: tensor.name.clone(),
+            dtype: tensor.ty.dtype,
+            dims,
+            storage,
+            layout: Layout::ROW_MAJOR,
+            quant: quant(tensor.ty.quant.as_ref()),
+        });
+>>>>>>> eed3e71 (testkit: hostile files of every kind; overlapping ZIP members, far zero points and Caffe's impossible windows are refused)
     }
     let mut states = Vec::new();
     for state in schedules.iter().flat_map(|schedule| &schedule.states) {

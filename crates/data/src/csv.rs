@@ -53,7 +53,7 @@ const DELIMITERS: [Delimiter; 4] =
 const MISSING: [&str; 9] = ["", "na", "n/a", "nan", "null", "none", "nil", "?", "-"];
 
 /// Most cells in a row: a cell takes more memory than its two bytes in the file.
-const MAX_COLUMNS: usize = 1 << 20;
+const MAX_COLUMNS: usize = 1 << 18;
 
 /// Reads a table.
 ///
@@ -126,7 +126,7 @@ fn number(cell: &str) -> Result<f64> {
         )),
         Err(_) => Err(DataError::malformed(format!(
             "\"{}\" is not a number; remove the column or encode it as numbers",
-            cell.chars().take(40).collect::<String>()
+            cell.chars().take(40).collect::<String>().escape_debug()
         ))),
     }
 }
@@ -313,7 +313,7 @@ mod tests {
         let message = read(b"1\n\xff\n", &DataLimits::default()).unwrap_err().to_string();
         assert_eq!(message, "line 2: the table is not UTF-8 text; save it as UTF-8");
         let message = read(&[b','; 1 << 21], &DataLimits::default()).unwrap_err().to_string();
-        assert_eq!(message, "line 1: more than 1048576 cells");
+        assert_eq!(message, "line 1: more than 262144 cells");
         let limits = DataLimits { max_elements: 3, ..DataLimits::default() };
         assert!(read(b"1,2\n3,4\n", &limits).is_err());
     }

@@ -48,8 +48,8 @@ pub enum Packing {
 /// members that together exceed `max_bytes`.
 pub fn read(bytes: &[u8], limits: &DataLimits) -> Result<Vec<Member>> {
     let directory = Directory::find(bytes)?;
-    let mut members = Vec::new();
-    let mut total = 0u64;
+    let mut entries = Vec::new();
+    let (mut total, mut packed) = (0u64, 0u64);
     let mut at = directory.start;
     for _ in 0..directory.count {
         let (entry, next) = Entry::parse(bytes, at).map_err(|e| e.at(format!("byte {at}")))?;
@@ -57,12 +57,19 @@ pub fn read(bytes: &[u8], limits: &DataLimits) -> Result<Vec<Member>> {
         if entry.name.ends_with('/') {
             continue;
         }
-        let mut unpack = || {
-            total = total.saturating_add(entry.size);
-            limits.bytes(total)?;
-            entry.unpack(bytes, directory.base)
-        };
-        let data = unpack().map_err(|e| e.at(format_args!("member {:?}", entry.name)))?;
+        total = total.saturating_add(entry.size);
+        packed = packed.saturating_add(entry.packed);
+        let place = |error: DataError| error.at(format_args!("member {:?}", entry.name));
+        limits.bytes(total).map_err(place)?;
+        if (bytes.len() as u64) < packed {
+            return Err(place(DataError::malformed("it overlaps another member")));
+        }
+        entries.push(entry);
+    }
+    let mut members = Vec::new();
+    for entry in entries {
+        let data = entry.unpack(bytes, directory.base);
+        let data = data.map_err(|e| e.at(format_args!("member {:?}", entry.name)))?;
         members.push(Member { name: entry.name, data });
     }
     Ok(members)

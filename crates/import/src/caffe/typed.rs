@@ -113,7 +113,8 @@ impl<'a> Message<'a> {
         value: Value<'a>,
         budget: &mut Budget<'_>,
     ) -> Result<(), ReadError> {
-        budget.items::<(&str, Value<'_>)>(1)?;
+        // A list that grows may have twice the room it needs.
+        budget.items::<(&str, Value<'_>)>(2)?;
         self.fields.push((name, value));
         Ok(())
     }

@@ -266,6 +266,10 @@ fn quant(
         let what = "a quantization scale is negative or not a number";
         return Err(ReadError::malformed_at(scales.at, what));
     }
+    let far = |item: &[u8; 8]| i32::try_from(i64::from_le_bytes(*item)).is_err();
+    if zeros.items.iter().any(far) {
+        return Err(ReadError::malformed_at(zeros.at, "a zero point has more than 32 bits"));
+    }
     let zero_points = match zeros.items {
         [] => vec![0; count],
         [zero] => vec![i64::from_le_bytes(*zero); count],

@@ -20,6 +20,10 @@ pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, 
     pooling::import(node, b, |b, x, pooling| {
         let Pooling { size, window: Window { strides, dilations, pads }, ceil, count_pad } =
             pooling;
+        // Else a window could lie in the padding alone, which Caffe refuses.
+        if (0..4).any(|side| 0 < pads[side] && size[side % 2] as i64 <= i64::from(pads[side])) {
+            return Err(ShapeError::new("the padding is as large as the window"));
+        }
         if average {
             let half_up = false;
             let op = AveragePool2d { size, strides, dilations, pads, ceil, count_pad, half_up };

@@ -85,6 +85,9 @@ impl OpDef for Lrn {
         };
         let count = u32::try_from(node.int(size, 5)?).ok().filter(|&count| 0 < count);
         let count = count.ok_or_else(|| ImportError::malformed("is empty").attribute(size))?;
+        if node.format == Format::Caffe && count.is_multiple_of(2) {
+            return Err(ImportError::malformed("is even; Caffe takes odd sizes").attribute(size));
+        }
         if within {
             return within_channel(node, b, x, count);
         }
