@@ -176,41 +176,10 @@ pub fn program(
     schedules: &[Schedule],
     target: &Target,
 ) -> Result<(), CompileError> {
-<<<<<<< HEAD
     let mut emitter = Emitter { plan, model, exprs: Exprs::default(), kernels: BTreeMap::new() };
     let mut functions = Vec::with_capacity(schedules.len());
     for schedule in schedules {
         functions.push(emitter.function(schedule)?);
-=======
-    let mut exprs = Exprs::default();
-    let mut blob = |data: &Const| {
-        plan.weights.push(data.data.to_vec());
-        plan.weights.len() - 1
-    };
-    let mut tensors = Vec::with_capacity(schedule.tensors.len());
-    for tensor in &schedule.tensors {
-        let storage = match &tensor.place {
-            Place::Const(data) => {
-                StorageSource::Weights { blob: blob(data), packing: Packing::default() }
-            }
-            Place::Input(_) => StorageSource::Input,
-            Place::Output(_) => StorageSource::Output,
-            Place::State(number) => StorageSource::State(*number as usize),
-            Place::Arena => StorageSource::Arena { offset: 0 },
-            Place::Alias(of, offset) => {
-                StorageSource::Alias { tensor: *of, offset: exprs.dim(offset)? }
-            }
-        };
-        let dims = exprs.dims(&tensor.ty.dims, &tensor.name)?;
-        tensors.push(TensorSource {
-            name: tensor.name.clone(),
-            dtype: tensor.ty.dtype,
-            dims,
-            storage,
-            layout: Layout::ROW_MAJOR,
-            quant: quant(tensor.ty.quant.as_ref()),
-        });
->>>>>>> eed3e71 (testkit: hostile files of every kind; overlapping ZIP members, far zero points and Caffe's impossible windows are refused)
     }
     let mut states = Vec::new();
     for state in schedules.iter().flat_map(|schedule| &schedule.states) {
@@ -272,11 +241,11 @@ impl Emitter<'_> {
                     StorageSource::Alias { tensor: *of, offset: self.exprs.dim(offset)? }
                 }
             };
-            let dims = tensor.ty.dims.iter().map(|dim| self.exprs.dim(dim));
+            let dims = self.exprs.dims(&tensor.ty.dims, &tensor.name)?;
             tensors.push(TensorSource {
                 name: tensor.name.clone(),
                 dtype: tensor.ty.dtype,
-                dims: dims.collect::<Result<_, _>>()?,
+                dims,
                 storage,
                 layout: Layout::ROW_MAJOR,
                 quant: quant(tensor.ty.quant.as_ref()),
