@@ -1,7 +1,7 @@
 //! Tensors whose content lies in files beside the model.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
@@ -43,10 +43,15 @@ impl ExternalData for NoExternal {
 }
 
 /// Reads files that lie in the model's own folder: regular files by a plain name. No other
-/// folder, link (symbolic or hard), pipe or device.
+/// folder, link (symbolic or hard), pipe or device. The folder is opened once, and where the system
+/// can, the kernel itself resolves names beneath it without following links: what changes there
+/// meanwhile leads nowhere else.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
+    /// The folder, once something in it was asked for.
+    #[cfg(unix)]
+    folder: Option<std::os::fd::OwnedFd>,
     /// The file used last.
     open: Option<(String, File)>,
 }
@@ -54,7 +59,12 @@ pub struct Folder {
 impl Folder {
     /// The folder that holds the model.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), open: None }
+        Self {
+            path: path.into(),
+            #[cfg(unix)]
+            folder: None,
+            open: None,
+        }
     }
 
     fn file(&mut self, location: &str) -> Result<&mut File, ReadError> {
@@ -69,7 +79,7 @@ impl Folder {
         }
     }
 
-    fn open_new(&self, location: &str) -> Result<File, ReadError> {
+    fn open_new(&mut self, location: &str) -> Result<File, ReadError> {
         let is_plain = !location.is_empty()
             && !matches!(location, "." | "..")
             && !location.contains(['/', '\\', ':'])
@@ -78,33 +88,74 @@ impl Folder {
             let why = "only a plain file name in the model's own folder is read";
             return Err(refused(location, why));
         }
-        let path = self.path.join(location);
-        let failed = |error: std::io::Error| refused(location, &error.to_string());
-        // Looked at before it is opened, because opening a pipe waits for its other end.
-        let before = fs::symlink_metadata(&path).map_err(failed)?;
+        self.open_plain(location)
+    }
+
+    /// Opens a file of the folder by a name without path.
+    #[cfg(unix)]
+    fn open_plain(&mut self, name: &str) -> Result<File, ReadError> {
+        use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, open, openat, statat};
+
+        let failed =
+            |error: rustix::io::Errno| refused(name, &std::io::Error::from(error).to_string());
+        if self.folder.is_none() {
+            let here = std::path::Path::new(".");
+            let path = if self.path.as_os_str().is_empty() { here } else { &self.path };
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            self.folder = Some(open(path, flags, Mode::empty()).map_err(failed)?);
+        }
+        let Some(folder) = &self.folder else { return Err(refused(name, "it is not open")) };
+        let is_file = |mode| FileType::from_raw_mode(mode) == FileType::RegularFile;
+        // Looked at before it is opened, because opening a device may do something.
+        let before = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
+        if !is_file(before.st_mode) {
+            return Err(refused(name, "it is a link, a folder, a pipe or a device"));
+        }
+        if before.st_nlink != 1 {
+            return Err(refused(name, "it is a hard link"));
+        }
+        // Opening a pipe must not wait for its other end.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        #[cfg(target_os = "linux")]
+        let opened = {
+            use rustix::fs::{ResolveFlags, openat2};
+            use rustix::io::Errno;
+            let beneath =
+                ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+            match openat2(folder, name, flags, Mode::empty(), beneath) {
+                // Kernels before 5.6 and some sandboxes; for a plain name the next best is as good.
+                Err(Errno::NOSYS | Errno::PERM) => openat(folder, name, flags, Mode::empty()),
+                opened => opened,
+            }
+        };
+        #[cfg(not(target_os = "linux"))]
+        let opened = openat(folder, name, flags, Mode::empty());
+        let opened = opened.map_err(failed)?;
+        let now = fstat(&opened).map_err(failed)?;
+        // A second name may have come and gone in between: then it is another file.
+        let is_same = (before.st_dev, before.st_ino) == (now.st_dev, now.st_ino);
+        if !is_same || !is_file(now.st_mode) || now.st_nlink != 1 {
+            return Err(refused(name, "it is a link, or was exchanged while it was opened"));
+        }
+        Ok(File::from(opened))
+    }
+
+    /// Opens a file of the folder by a name without path.
+    #[cfg(not(unix))]
+    fn open_plain(&mut self, name: &str) -> Result<File, ReadError> {
+        let path = self.path.join(name);
+        let failed = |error: std::io::Error| refused(name, &error.to_string());
+        let before = std::fs::symlink_metadata(&path).map_err(failed)?;
         if !before.is_file() {
-            return Err(refused(location, "it is a link, a pipe or a device"));
+            return Err(refused(name, "it is a link, a folder, a pipe or a device"));
         }
         let file = File::open(&path).map_err(failed)?;
         let opened = file.metadata().map_err(failed)?;
-        if !opened.is_file() || !is_same_single(&before, &opened) {
-            return Err(refused(location, "it is a link"));
+        if !opened.is_file() || before.len() != opened.len() {
+            return Err(refused(name, "it is a link"));
         }
         Ok(file)
     }
-}
-
-/// Whether both describe one file, which has one name.
-#[cfg(unix)]
-fn is_same_single(before: &fs::Metadata, opened: &fs::Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    before.dev() == opened.dev() && before.ino() == opened.ino() && opened.nlink() == 1
-}
-
-/// Whether both describe one file, as far as this system tells.
-#[cfg(not(unix))]
-fn is_same_single(before: &fs::Metadata, opened: &fs::Metadata) -> bool {
-    before.len() == opened.len() && !before.is_symlink()
 }
 
 impl ExternalData for Folder {
@@ -194,6 +245,8 @@ impl<'e> Files<'e> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::ImportLimits;
 
@@ -252,6 +305,81 @@ mod tests {
         let pipe = std::process::Command::new("mkfifo").arg(folder.0.join("pipe")).status();
         if pipe.is_ok_and(|status| status.success()) {
             assert!(gate.size("pipe").is_err());
+        }
+    }
+
+    /// A thread puts a link to a secret, a hard link to it, a folder, a pipe and the file itself in each
+    /// other's place while the gate reads.
+    #[cfg(unix)]
+    #[test]
+    fn what_changes_meanwhile_leads_nowhere() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+
+        let outer = Temporary::new("race");
+        let (inner, secret) = (outer.0.join("model"), outer.0.join("secret"));
+        fs::create_dir_all(&inner).unwrap();
+        fs::write(&secret, b"SSSS").unwrap();
+        let (target, spare) = (inner.join("w.bin"), outer.0.join("spare"));
+        fs::write(&target, b"0123").unwrap();
+        /// Ends the other thread, also when this one fails.
+        struct Stop<'s>(&'s AtomicBool);
+        impl Drop for Stop<'_> {
+            fn drop(&mut self) {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
+        let stop = AtomicBool::new(false);
+        let (mut read, mut refused) = (0, 0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for turn in 0.. {
+                    match turn % 4 {
+                        0 => std::os::unix::fs::symlink(&secret, &spare).unwrap(),
+                        2 => fs::hard_link(&secret, &spare).unwrap(),
+                        _ => fs::write(&spare, b"0123").unwrap(),
+                    }
+                    fs::rename(&spare, &target).unwrap();
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                }
+            });
+            let _stop = Stop(&stop);
+            let started = std::time::Instant::now();
+            while (read < 1000 || refused < 1000) && started.elapsed().as_secs() < 10 {
+                let mut gate = Folder::new(&inner);
+                match gate.size("w.bin").and_then(|_| gate.read("w.bin", 0, 4)) {
+                    Ok(bytes) => {
+                        assert_ne!(bytes, b"SSSS", "the secret was read");
+                        read += 1;
+                    }
+                    Err(_) => refused += 1,
+                }
+            }
+        });
+        assert!(0 < read && 0 < refused, "{read} read, {refused} refused: there was no race");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn folders_and_pipes_are_refused_without_waiting() {
+        let folder = Temporary::new("kinds");
+        fs::create_dir_all(folder.0.join("folder")).unwrap();
+        fs::write(folder.0.join("w.bin"), b"0123").unwrap();
+        std::os::unix::fs::symlink("/dev/zero", folder.0.join("device")).unwrap();
+        std::os::unix::fs::symlink("w.bin", folder.0.join("beside")).unwrap();
+        std::os::unix::fs::symlink("missing", folder.0.join("dangling")).unwrap();
+        let mut gate = Folder::new(&folder.0);
+        for name in ["folder", "device", "beside", "dangling"] {
+            assert!(gate.size(name).unwrap_err().fault().what.contains("it is a link"), "{name}");
+        }
+        let pipe = std::process::Command::new("mkfifo").arg(folder.0.join("pipe")).status();
+        if pipe.is_ok_and(|status| status.success()) {
+            assert!(gate.size("pipe").unwrap_err().fault().what.contains("a pipe"));
+        }
+        // Devices themselves, where the gate is opened on their folder.
+        if std::path::Path::new("/dev/zero").exists() {
+            assert!(Folder::new("/dev").size("zero").is_err());
         }
     }
 

@@ -102,7 +102,7 @@ pub(super) fn graphs() -> Vec<Bomb> {
             "branches that are missing",
             "openvino PR 35607: absent fields",
             net(&[node("If", &["x"], &["y"], &[])]),
-            "node 0 'n' (If): operator If is not supported yet; see",
+            "node 0 'n' (If): attribute 'then_branch': is missing",
         ),
         bomb(
             "a graph where a number belongs",
