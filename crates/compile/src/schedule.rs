@@ -1,6 +1,6 @@
 //! From a graph to a sequence of kernel calls over placed tensors: fusion, views, lowering.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use embarca_ir::control;
 use embarca_ir::dim::product;
@@ -132,6 +132,10 @@ pub fn schedule(model: &Model, target: &Target) -> Result<Vec<Schedule>, Compile
             out: Schedule { name: graph.name.clone(), ..Schedule::default() },
             map: vec![None; graph.values.len()],
             consts: HashMap::new(),
+            readers: vec![None; graph.values.len()],
+            views: Vec::new(),
+            writers: Vec::new(),
+            adopted: Vec::new(),
         };
         scheduler.run()?;
         schedules.push(scheduler.out);
@@ -151,10 +155,23 @@ struct Scheduler<'a> {
     map: Vec<Option<TensorIndex>>,
     /// Constants of one content and type are one tensor.
     consts: HashMap<(Vec<usize>, DType, std::sync::Arc<[u8]>), TensorIndex>,
+    /// By value, the last node that reads it.
+    readers: Vec<Option<usize>>,
+    /// By tensor, those that are aliases of it.
+    views: Vec<Vec<TensorIndex>>,
+    /// By tensor, the step that writes it.
+    writers: Vec<Option<usize>>,
+    /// Steps that belong before the step with this number.
+    adopted: Vec<(usize, Step)>,
 }
 
 impl Scheduler<'_> {
     fn run(&mut self) -> Result<(), CompileError> {
+        for (index, node) in self.graph.nodes.iter().enumerate() {
+            for input in node.inputs.iter().flatten() {
+                self.readers[input.index()] = Some(index);
+            }
+        }
         for (number, &input) in self.graph.inputs.iter().enumerate() {
             let index = self.tensor(input, Place::Input(number as u32));
             self.out.inputs.push(index);
@@ -172,15 +189,34 @@ impl Scheduler<'_> {
         }
         // Outputs first: one may show a state as it was before this run.
         self.outputs()?;
-        self.states()
+        self.states()?;
+        self.place_adopted();
+        Ok(())
     }
 
     fn tensor(&mut self, value: ValueId, place: Place) -> TensorIndex {
         let Value { name, ty, .. } = self.graph.value(value);
-        self.out.tensors.push(Tensor { name: name.clone(), ty: ty.clone(), place });
-        let index = self.out.tensors.len() - 1;
+        let index = self.push(Tensor { name: name.clone(), ty: ty.clone(), place });
         self.map[value.index()] = Some(index);
         index
+    }
+
+    fn push(&mut self, tensor: Tensor) -> TensorIndex {
+        let index = self.out.tensors.len();
+        self.views.push(Vec::new());
+        self.writers.push(None);
+        if let Place::Alias(of, _) = tensor.place {
+            self.views[of].push(index);
+        }
+        self.out.tensors.push(tensor);
+        index
+    }
+
+    fn step(&mut self, step: Step) {
+        for &output in &step.outputs {
+            self.writers[output] = Some(self.out.steps.len());
+        }
+        self.out.steps.push(step);
     }
 
     fn constant(&mut self, data: &Const, ty: TensorType, name: &str) -> TensorIndex {
@@ -189,9 +225,9 @@ impl Scheduler<'_> {
             return index;
         }
         let place = Place::Const(data.clone());
-        self.out.tensors.push(Tensor { name: name.to_owned(), ty, place });
-        self.consts.insert(key, self.out.tensors.len() - 1);
-        self.out.tensors.len() - 1
+        let index = self.push(Tensor { name: name.to_owned(), ty, place });
+        self.consts.insert(key, index);
+        index
     }
 
     /// The tensor of a value that has been computed, or of a constant.
@@ -222,7 +258,7 @@ impl Scheduler<'_> {
         if control::is_call(&node.op) {
             return self.call(node);
         }
-        let (tail, results) = self.fuse(index, node, skip);
+        let (tail, results) = self.fuse(node, skip);
         let lowered = self.lower(index, node, tail, &results)?;
         let mut inputs = Vec::with_capacity(lowered.args.len());
         for arg in &lowered.args {
@@ -241,7 +277,7 @@ impl Scheduler<'_> {
             record: lowered.record,
             algorithm: lowered.algorithm,
         };
-        self.out.steps.push(Step { name: node.name.clone(), action, inputs, outputs });
+        self.step(Step { name: node.name.clone(), action, inputs, outputs });
         Ok(())
     }
 
@@ -286,28 +322,25 @@ impl Scheduler<'_> {
         }
         let outputs = node.outputs.iter().map(|&value| self.tensor(value, Place::Arena)).collect();
         let action = Action::Call { opcode, words };
-        self.out.steps.push(Step { name: node.name.clone(), action, inputs, outputs });
+        self.step(Step { name: node.name.clone(), action, inputs, outputs });
         Ok(())
     }
 
     /// What can be computed behind `node` in the same step, and the values that the step yields.
-    fn fuse(&self, index: usize, node: &Node, skip: &mut [bool]) -> (Tail, Vec<ValueId>) {
+    fn fuse(&self, node: &Node, skip: &mut [bool]) -> (Tail, Vec<ValueId>) {
         let mut tail = Tail::default();
         let mut results = node.outputs.clone();
         let [result] = node.outputs.as_slice() else { return (tail, results) };
         if !node.op.tails().clamp || !self.target.fuses(Fusion::Clamp) {
             return (tail, results);
         }
-        let is_output = self.graph.outputs.iter().any(|output| output.value == *result);
         let ty = self.graph.ty(*result);
         let bounded = ty.dtype == DType::F32 || ty.is_quantized();
-        if self.uses[result.index()] != 1 || is_output || !bounded {
+        if self.uses[result.index()] != 1 || !bounded {
             return (tail, results);
         }
-        let reader = self.graph.nodes[index + 1..]
-            .iter()
-            .position(|reader| reader.inputs.iter().flatten().any(|input| input == result));
-        let Some(reader) = reader.map(|at| index + 1 + at) else { return (tail, results) };
+        // None where the one use is the graph's output.
+        let Some(reader) = self.readers[result.index()] else { return (tail, results) };
         let Op::Clip(clip) = &self.graph.nodes[reader].op else { return (tail, results) };
         let clipped = self.graph.nodes[reader].outputs[0];
         if self.graph.ty(clipped).quant != self.graph.ty(*result).quant {
@@ -385,24 +418,17 @@ impl Scheduler<'_> {
             return Ok(false);
         }
         let mut pieces = Vec::with_capacity(node.inputs.len());
+        let mut seen = HashSet::new();
         let mut offset = 0;
         for &input in node.inputs.iter().flatten() {
             let Some(piece) = self.map[input.index()] else { return Ok(false) };
             let Some(len) = self.out.tensors[piece].ty.known_len() else { return Ok(false) };
-            let written = self
-                .out
-                .steps
-                .iter()
-                .any(|step| step.outputs.contains(&piece) && step.action != Action::Join);
-            // A view of a piece could be read before the whole is there.
             let free = self.out.tensors[piece].place == Place::Arena
-                && written
-                && !self
-                    .out
-                    .tensors
-                    .iter()
-                    .any(|t| matches!(t.place, Place::Alias(of, _) if of == piece))
-                && !pieces.iter().any(|(other, _)| *other == piece);
+                && self.writers[piece].is_some()
+                && !self.has_pieces(piece)
+                // A view of a piece could be read before the whole is there.
+                && self.views[piece].is_empty()
+                && seen.insert(piece);
             if !free || offset % ALIGNMENT != 0 {
                 return Ok(false);
             }
@@ -412,10 +438,11 @@ impl Scheduler<'_> {
         let whole = self.tensor(*output, Place::Arena);
         for &(piece, offset) in &pieces {
             self.out.tensors[piece].place = Place::Alias(whole, Dim::Known(offset));
+            self.views[whole].push(piece);
         }
         let inputs = pieces.into_iter().map(|(piece, _)| Some(piece)).collect();
         let name = node.name.clone();
-        self.out.steps.push(Step { name, action: Action::Join, inputs, outputs: vec![whole] });
+        self.step(Step { name, action: Action::Join, inputs, outputs: vec![whole] });
         Ok(true)
     }
 
@@ -452,22 +479,23 @@ impl Scheduler<'_> {
 
     /// Views of `from` become views of `to`, which begins at the same byte.
     fn move_views(&mut self, from: TensorIndex, to: TensorIndex) {
-        for tensor in &mut self.out.tensors {
-            if let Place::Alias(of, _) = &mut tensor.place
-                && *of == from
-            {
+        for view in std::mem::take(&mut self.views[from]) {
+            if view == to {
+                continue;
+            }
+            if let Place::Alias(of, _) = &mut self.out.tensors[view].place {
                 *of = to;
             }
+            self.views[to].push(view);
         }
     }
 
     /// Copies `source` into a new tensor.
     fn copy(&mut self, source: TensorIndex, name: &str, place: Place) -> TensorIndex {
         let ty = self.out.tensors[source].ty.clone();
-        self.out.tensors.push(Tensor { name: name.to_owned(), ty, place });
-        let target = self.out.tensors.len() - 1;
+        let target = self.push(Tensor { name: name.to_owned(), ty, place });
         let copy = embarca_kernels::copy::ANY.name;
-        self.out.steps.push(Step {
+        self.step(Step {
             name: name.to_owned(),
             action: Action::Kernel { name: copy, record: Vec::new(), algorithm: Algorithm::Direct },
             inputs: vec![Some(source)],
@@ -523,28 +551,39 @@ impl Scheduler<'_> {
 
     /// Whether other tensors are written as parts of this one.
     fn has_pieces(&self, root: TensorIndex) -> bool {
-        self.out
-            .steps
-            .iter()
-            .any(|step| step.action == Action::Join && step.outputs.contains(&root))
+        let writer = self.writers[root].and_then(|step| self.out.steps.get(step));
+        writer.is_some_and(|step| step.action == Action::Join)
     }
 
     /// Makes the view `source` of `root` the tensor that owns the bytes.
     fn adopt(&mut self, root: TensorIndex, source: TensorIndex, place: Place) -> TensorIndex {
         self.out.tensors[source].place = place;
-        self.out.tensors[root].place = Place::Alias(source, Dim::Known(0));
         self.move_views(root, source);
-        let writer = self.out.steps.iter().position(|step| step.outputs.contains(&root));
-        let at = writer.map_or(self.out.steps.len(), |at| at + 1);
-        self.out.steps.insert(
-            at,
-            Step {
-                name: String::new(),
-                action: Action::Join,
-                inputs: vec![Some(root)],
-                outputs: vec![source],
-            },
-        );
+        self.out.tensors[root].place = Place::Alias(source, Dim::Known(0));
+        self.views[source].push(root);
+        let at = self.writers[root].map_or(self.out.steps.len(), |at| at + 1);
+        let join = Step {
+            name: String::new(),
+            action: Action::Join,
+            inputs: vec![Some(root)],
+            outputs: vec![source],
+        };
+        self.adopted.push((at, join));
         source
+    }
+
+    /// Puts the steps of [`Self::adopt`] where they belong.
+    fn place_adopted(&mut self) {
+        let mut adopted = std::mem::take(&mut self.adopted);
+        adopted.sort_by_key(|(at, _)| *at);
+        let mut adopted = adopted.into_iter().peekable();
+        let steps = std::mem::take(&mut self.out.steps);
+        for (index, step) in steps.into_iter().enumerate() {
+            while let Some((_, join)) = adopted.next_if(|(at, _)| *at <= index) {
+                self.out.steps.push(join);
+            }
+            self.out.steps.push(step);
+        }
+        self.out.steps.extend(adopted.map(|(_, join)| join));
     }
 }

@@ -31,6 +31,41 @@ use variables::Variables;
 /// Obstacles beyond this number are counted, not kept.
 const MAX_OBSTACLES: usize = 1000;
 
+/// ONNX's operators that move stored integers, or state their quantization themselves. The others
+/// read plain integers, even those that a QuantizeLinear has written.
+const KEEPS_QUANTIZATION: &[&str] = &[
+    "Concat",
+    "DepthToSpace",
+    "DequantizeLinear",
+    "Expand",
+    "Flatten",
+    "Gather",
+    "GatherElements",
+    "GatherND",
+    "GlobalMaxPool",
+    "Identity",
+    "MaxPool",
+    "QGemm",
+    "QLinearAdd",
+    "QLinearAveragePool",
+    "QLinearConcat",
+    "QLinearConv",
+    "QLinearGlobalAveragePool",
+    "QLinearLeakyRelu",
+    "QLinearMatMul",
+    "QLinearMul",
+    "QLinearSigmoid",
+    "QLinearSoftmax",
+    "Reshape",
+    "Slice",
+    "SpaceToDepth",
+    "Split",
+    "Squeeze",
+    "Tile",
+    "Transpose",
+    "Unsqueeze",
+];
+
 /// What to assume where a file leaves something open.
 #[derive(Clone, Debug, Default)]
 pub struct BuildOptions {
@@ -516,6 +551,12 @@ impl<'a> GraphImporter<'a, '_> {
                     value = self.convert(value, &unsigned)?;
                 }
             }
+            if self.format == Format::Onnx
+                && self.b.ty(value).is_quantized()
+                && !KEEPS_QUANTIZATION.contains(&node.op.as_str())
+            {
+                value = self.b.relabel(value, None)?;
+            }
             inputs.push(Some(value));
         }
         let mut blobs = Vec::with_capacity(node.blobs.len());
@@ -561,7 +602,7 @@ impl<'a> GraphImporter<'a, '_> {
         }
         for (&output, value) in node.outputs.iter().zip(&mut values) {
             let Some(output) = output else { continue };
-            self.settle(output, value)?;
+            self.settle(output, value, &view.inputs)?;
         }
         Ok(Some(values.into_iter().map(Slot::Value).collect()))
     }
@@ -582,18 +623,30 @@ impl<'a> GraphImporter<'a, '_> {
         Some(self.rewritten(&ty).unwrap_or(ty))
     }
 
-    /// Brings a node's result to the type that the file declares for it, and names it.
-    fn settle(&mut self, output: usize, value: &mut ValueId) -> Result<(), ImportError> {
+    /// Brings a node's result to the type that the file declares for it, and names it. What the
+    /// node has passed on as it was is shown under the declared quantization; a node's input keeps
+    /// its own.
+    fn settle(
+        &mut self,
+        output: usize,
+        value: &mut ValueId,
+        inputs: &[Option<ValueId>],
+    ) -> Result<(), ImportError> {
         let Some(tensor) = self.frame.foreign.tensors.get(output) else { return Ok(()) };
         if let Some(declared) = self.declared(Some(output)) {
             let ty = self.b.ty(*value);
             if ty.dtype == DType::U8 && declared.dtype == DType::I8 {
-                self.b.set_quant(*value, tensor.quant.as_ref().and_then(|q| quant(Some(q), 8)));
+                let own = tensor.quant.as_ref().and_then(|q| quant(Some(q), 8));
+                *value = self.b.relabel(*value, own)?;
                 *value = self.convert(*value, &declared)?;
             } else if ty.dtype != declared.dtype {
                 let message = format!("yields {} where the file says {}", ty.dtype, declared.dtype);
                 return Err(ImportError::malformed(message));
-            } else if ty.quant.is_none() && declared.quant.is_some() {
+            } else if ty.quant.is_some() || inputs.contains(&Some(*value)) {
+                if declared.dtype.is_int() {
+                    *value = self.b.relabel(*value, declared.quant)?;
+                }
+            } else {
                 self.b.set_quant(*value, declared.quant);
             }
         }

@@ -25,12 +25,14 @@ pub struct Builder<'m> {
     pub graph: GraphId,
     /// The name given to nodes added from now on.
     pub node_name: String,
+    /// By graph and value, as far as nodes have been added.
+    read: Vec<Vec<bool>>,
 }
 
 impl<'m> Builder<'m> {
     /// Adds to graph `graph` of `model`.
     pub fn new(model: &'m mut Model, graph: GraphId) -> Self {
-        Self { model, graph, node_name: String::new() }
+        Self { model, graph, node_name: String::new(), read: Vec::new() }
     }
 
     /// The graph that grows.
@@ -182,6 +184,7 @@ impl<'m> Builder<'m> {
             let def = Def::Node(node, i as u32);
             outputs.push(self.push_value(Value { name: String::new(), ty, def, known }));
         }
+        self.mark_read(inputs);
         let inputs = inputs.to_vec();
         self.graph_mut().nodes.push(Node { name, op, inputs, outputs: outputs.clone() });
         Ok(outputs)
@@ -220,6 +223,44 @@ impl<'m> Builder<'m> {
     /// Declares how the integers of a value stand for real numbers.
     pub fn set_quant(&mut self, value: ValueId, quant: Option<Quant>) {
         self.graph_mut().values[value.index()].ty.quant = quant;
+    }
+
+    /// Whether a node that has been added reads the value.
+    pub fn is_read(&self, value: ValueId) -> bool {
+        let read = self.read.get(self.graph.index()).and_then(|read| read.get(value.index()));
+        read.is_some_and(|read| *read)
+    }
+
+    fn mark_read(&mut self, inputs: &[Option<ValueId>]) {
+        let graph = self.graph.index();
+        if self.read.len() <= graph {
+            self.read.resize(graph + 1, Vec::new());
+        }
+        let read = &mut self.read[graph];
+        for input in inputs.iter().flatten() {
+            if read.len() <= input.index() {
+                read.resize(input.index() + 1, false);
+            }
+            read[input.index()] = true;
+        }
+    }
+
+    /// The same integers under another quantization; `value` itself stays as it is.
+    ///
+    /// # Errors
+    /// Never on a value of this graph.
+    pub fn relabel(
+        &mut self,
+        value: ValueId,
+        quant: Option<Quant>,
+    ) -> Result<ValueId, ShapeError> {
+        if self.ty(value).quant == quant {
+            return Ok(value);
+        }
+        let dims = self.ty(value).dims.clone();
+        let shown = self.op(ops::Reshape { dims }, &[value])?;
+        self.set_quant(shown, quant);
+        Ok(shown)
     }
 
     /// Gives a value the author's name.

@@ -88,15 +88,17 @@ fn simplify_reshape(
     let (Op::Reshape(_), Some(source)) = (&node.op, node.inputs[0]) else {
         return Ok(Verdict::Keep);
     };
-    // A reshape may also show the integers under another quantization.
-    if b.ty(x).quant != *quant || b.ty(source).quant != *quant {
-        return Ok(Verdict::Keep);
-    }
     // Both products are the same number even where symbols hide it.
     if !product(&b.ty(source).dims).may_equal(&product(&reshape.dims)) {
         return Ok(Verdict::Keep);
     }
-    Ok(Verdict::Replace(vec![b.reshape(source, reshape.dims.clone())?]))
+    if b.ty(source).dims == reshape.dims && b.ty(source).quant == *quant {
+        return Ok(Verdict::Replace(vec![source]));
+    }
+    // A reshape may also show the integers under another quantization.
+    let shown = b.op(reshape.clone(), &[source])?;
+    b.set_quant(shown, quant.clone());
+    Ok(Verdict::Replace(vec![shown]))
 }
 
 fn sink(b: &mut Builder<'_>, site: &Site<'_>) -> Result<Verdict, ShapeError> {

@@ -1,5 +1,8 @@
 //! Models that ask for more than their size justifies, or for what holds at some sizes only.
 
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
 use embarca_cpu::{LoadOptions, Plan};
 use embarca_ir::{Model, text};
 
@@ -67,4 +70,27 @@ fn building_for_large_inputs_needs_no_room_for_them() {
     // 4 GiB are within what kernels take, but are not spent on a test vector.
     let clip = "%0 = input f32[16,8192,8192] %1 = clip(%0) {min=0.0, max=6.0} output %1";
     assert!(build(model("", clip)).len() < 1 << 16);
+}
+
+#[test]
+fn many_outputs_take_time_in_proportion() {
+    // Views of one another, parts that lie side by side, and results of one input.
+    let mut nodes = "%0 = input f32[1,4]".to_owned();
+    let mut next = 1;
+    for _ in 0..8000 {
+        let [clipped, flat, twin, whole] = [next, next + 1, next + 2, next + 3];
+        next += 4;
+        write!(
+            nodes,
+            " %{clipped} = clip(%0) {{min={next}.0, max=inf}}
+              %{flat} = reshape(%{clipped}) {{dims=[4]}} output %{flat}
+              %{twin} = clip(%0) {{min=-inf, max={next}.0}}
+              %{whole} = concat(%{twin}, %{twin}) {{axis=0}} output %{whole}",
+        )
+        .unwrap();
+    }
+    let model = model("", &nodes);
+    let start = Instant::now();
+    build(model);
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
 }

@@ -25,6 +25,8 @@ const MODELS: &[(&str, &[&str])] = &[
     ("qlinear_dense_i8", &[]),
     ("qlinear_pool_i8", &[]),
     ("qlinear_pool_u8", &[]),
+    ("readers_i8", &["add", "cast", "mul"]),
+    ("readers_u8", &["add", "cast", "mul"]),
     ("residual_i8", &[]),
     ("residual_u8", &[]),
 ];

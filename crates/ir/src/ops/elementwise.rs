@@ -4,6 +4,7 @@ use embarca_kernels::{binary, sixteen, table};
 use embarca_num::build;
 use embarca_num::fixed::Requant;
 
+use super::moves;
 use super::prelude::*;
 
 /// The dimensions of two tensors broadcast together as in NumPy.
@@ -89,6 +90,21 @@ pub fn import_binary<T: OpDef + Into<Op>>(
         }
         _ => one(result),
     }
+}
+
+/// [`import_binary`] of the greater or smaller of two: TFLite's kernels compare stored integers.
+pub fn import_order<T: OpDef + Into<Op>>(
+    op: &T,
+    node: &NodeView<'_>,
+    b: &mut Builder<'_>,
+) -> Result<Vec<ValueId>, ImportError> {
+    if node.format != Format::TfLite {
+        return import_binary(op, node, b);
+    }
+    let left = moves::as_declared(node, b, node.input(0)?)?;
+    let right = moves::as_declared(node, b, node.input(1)?)?;
+    let y = b.op(op.clone(), &[left, right])?;
+    tflite_activation(node, b, y)
 }
 
 /// A real factor as a kernel applies it.

@@ -37,7 +37,7 @@ impl OpDef for Gather {
         };
         let indices = index_type(b, indices)?;
         let y = b.op(Self { axis: at, batch_dims }, &[x, indices])?;
-        moves::moved_output(node, b, y)
+        one(y)
     }
 
     fn infer(&self, inputs: Operands<'_, '_>) -> Result<Vec<TensorType>, ShapeError> {

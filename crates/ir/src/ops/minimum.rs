@@ -16,7 +16,7 @@ impl OpDef for Minimum {
     const U8_AS_I8: Option<&'static str> = Some("an offset keeps the order");
 
     fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
-        elementwise::import_binary(&Self {}, node, b)
+        elementwise::import_order(&Self {}, node, b)
     }
 
     fn infer(&self, inputs: Operands<'_, '_>) -> Result<Vec<TensorType>, ShapeError> {

@@ -16,41 +16,28 @@ pub fn moved(x: &TensorType, dims: Vec<Dim>) -> Result<TensorType, ShapeError> {
     Ok(x.with_dims(dims))
 }
 
-/// What a TFLite node that moves data yields: as the kernels copy the integers, all its tensors
-/// share one quantization.
+/// The input `x` under the quantization that a TFLite file declares for output 0: the reference
+/// kernels move (or compare) the stored integers as they are and pad with the output's zero point.
 ///
 /// # Errors
-/// When the file declares another quantization for an output.
-pub fn moved_outputs(
+/// Never on a value of this graph.
+pub fn as_declared(
     node: &NodeView<'_>,
-    b: &Builder<'_>,
-    values: Vec<ValueId>,
-) -> Result<Vec<ValueId>, ImportError> {
-    for (i, &value) in values.iter().enumerate() {
-        let declared = node.output_type(i).and_then(|ty| ty.quant.as_ref()).and_then(Quant::single);
-        let own = b.ty(value).quant.as_ref().and_then(Quant::single);
-        if let (Some(declared), Some(own)) = (declared, own)
-            && declared != own
-            && b.ty(value).dtype.is_int()
-        {
-            return Err(ImportError::unsupported(format!(
-                "output {i} has another quantization than the input, whose data it is"
-            )));
+    b: &mut Builder<'_>,
+    x: ValueId,
+) -> Result<ValueId, ImportError> {
+    let Some(declared) = node.output_type(0).filter(|_| b.ty(x).dtype.is_int()) else {
+        return Ok(x);
+    };
+    let mut quant = declared.quant.clone();
+    if let Some(quant) = &mut quant
+        && (b.ty(x).dtype, declared.dtype) == (DType::U8, DType::I8)
+    {
+        for zero in &mut quant.zero_points {
+            *zero = zero.saturating_add(128);
         }
     }
-    Ok(values)
-}
-
-/// [`moved_outputs`] of one value.
-///
-/// # Errors
-/// When the file declares another quantization for the output.
-pub fn moved_output(
-    node: &NodeView<'_>,
-    b: &Builder<'_>,
-    value: ValueId,
-) -> Result<Vec<ValueId>, ImportError> {
-    moved_outputs(node, b, vec![value])
+    Ok(b.relabel(x, quant)?)
 }
 
 /// The known content of a result of dimensions `dims` whose element at an index is the element of

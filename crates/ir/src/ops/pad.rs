@@ -56,7 +56,7 @@ impl OpDef for Pad {
     const U8_AS_I8: Option<&'static str> = Some("moves data; the padding is stored as zero point");
 
     fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
-        let x = node.input(0)?;
+        let x = moves::as_declared(node, b, node.input(0)?)?;
         let rank = b.rank(x);
         let (mut mode, mut value) = (Mode::Constant, 0.0);
         let (before, after) = if node.format == Format::Onnx {

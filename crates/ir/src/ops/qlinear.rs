@@ -148,16 +148,14 @@ fn real(
 }
 
 fn dequantized(b: &mut Builder<'_>, x: ValueId, quant: Quant) -> Result<ValueId, ImportError> {
-    let ty = b.ty(x).clone();
     if let Some(axis) = quant.axis {
-        let len = ty.dims.get(axis).and_then(Dim::known);
+        let len = b.ty(x).dims.get(axis).and_then(Dim::known);
         if len != i64::try_from(quant.scales.len()).ok() {
             return Err(ImportError::malformed("there are not as many scales as channels"));
         }
     }
     // The same integers may be read under another quantization elsewhere.
-    let x = b.op(super::Reshape { dims: ty.dims }, &[x])?;
-    b.set_quant(x, Some(quant));
+    let x = b.relabel(x, Some(quant))?;
     Ok(b.op(Requantize { to: DType::F32, rule: "onnx".to_owned() }, &[x])?)
 }
 

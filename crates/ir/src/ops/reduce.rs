@@ -107,7 +107,13 @@ impl OpDef for Reduce {
                 let keep = node.flag("keep_dims", false)?;
                 let axes = b.ints(node.input(1)?, "the list of axes")?;
                 if axes.is_empty() {
-                    return one(x);
+                    let quant = node.output_type(0).and_then(|ty| ty.quant.as_ref());
+                    if !b.ty(x).is_quantized() || b.ty(x).quant.as_ref() == quant {
+                        return one(x);
+                    }
+                    // Each element is rescaled alone.
+                    let (by, axes) = (Reduction(kind), Vec::new());
+                    return one(b.op(Self { by, axes, keep }, &[x])?);
                 }
                 one(b.op(Self::new(kind, &axes, keep, rank)?, &[x])?)
             }

@@ -182,12 +182,13 @@ fn import_onnx(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>,
         b.set_quant(y, quant);
         return one(y);
     }
-    let mut x = x;
-    if b.ty(x).quant.is_some() && b.ty(x).quant != quant {
-        // The same integers are read under another quantization.
-        let dims = b.ty(x).dims.clone();
-        x = b.op(super::Reshape { dims }, &[x])?;
-    }
-    b.set_quant(x, quant);
+    // Others may read the same integers as they are, or under another quantization.
+    let x = match b.ty(x).quant {
+        None if !b.is_read(x) => {
+            b.set_quant(x, quant);
+            x
+        }
+        _ => b.relabel(x, quant)?,
+    };
     one(b.op(Requantize { to: DType::F32, rule }, &[x])?)
 }

@@ -2,6 +2,7 @@
 
 use embarca_kernels::resize as kernel;
 
+use super::moves;
 use super::prelude::*;
 use super::spatial;
 
@@ -72,10 +73,8 @@ fn import_tflite(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId
         exclude_outside: false,
         was_u8: node.was_u8 && !nearest,
     };
-    let quant = node.output_type(0).and_then(|ty| ty.quant.clone());
-    let y = b.op(op, &[x])?;
-    b.set_quant(y, quant);
-    one(y)
+    let x = moves::as_declared(node, b, x)?;
+    one(b.op(op, &[x])?)
 }
 
 /// What an ONNX node asks for, by the input's axes.

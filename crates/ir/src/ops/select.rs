@@ -3,6 +3,7 @@
 use embarca_kernels::select as kernel;
 
 use super::elementwise::broadcast;
+use super::moves;
 use super::prelude::*;
 
 crate::payload! {
@@ -16,7 +17,9 @@ impl OpDef for Select {
         &[Spelling::onnx("Where", 9), Spelling::tflite("SELECT"), Spelling::tflite("SELECT_V2")];
 
     fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
-        let (mut when, x, y) = (node.input(0)?, node.input(1)?, node.input(2)?);
+        let mut when = node.input(0)?;
+        let x = moves::as_declared(node, b, node.input(1)?)?;
+        let y = moves::as_declared(node, b, node.input(2)?)?;
         let rank = b.rank(x);
         if node.op == "SELECT" && b.rank(when) == 1 && 1 < rank {
             // A vector chooses whole slices of the first axis.

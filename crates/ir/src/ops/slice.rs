@@ -145,7 +145,7 @@ impl OpDef for Slice {
             _ => caffe_parts(node, b)?,
         };
         let y = take(b, x, &parts)?;
-        moves::moved_output(node, b, y)
+        one(y)
     }
 
     fn infer(&self, inputs: Operands<'_, '_>) -> Result<Vec<TensorType>, ShapeError> {

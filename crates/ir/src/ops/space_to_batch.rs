@@ -3,6 +3,7 @@
 use embarca_kernels::{pad, space_depth as kernel};
 
 use super::depth_to_space::plain;
+use super::moves;
 use super::prelude::*;
 
 crate::payload! {
@@ -24,7 +25,8 @@ impl OpDef for SpaceToBatch {
 
     fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
         let (block, before, after) = blocks(node, b)?;
-        one(b.op(Self { block, before, after }, &[node.input(0)?])?)
+        let x = moves::as_declared(node, b, node.input(0)?)?;
+        one(b.op(Self { block, before, after }, &[x])?)
     }
 
     fn infer(&self, inputs: Operands<'_, '_>) -> Result<Vec<TensorType>, ShapeError> {

@@ -1,6 +1,5 @@
 //! TFLite's strided slice: Python's `x[a:b:c, ..., None, i]`, its parts given as bit masks.
 
-use super::moves;
 use super::prelude::*;
 use super::slice::{Part, take};
 
@@ -70,7 +69,7 @@ pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, 
     whole(&mut parts, &mut shape, rest);
     let y = take(b, x, &parts)?;
     let y = b.reshape(y, shape)?;
-    moves::moved_output(node, b, y)
+    one(y)
 }
 
 /// The position after one; `None` behind the last, where counting from the end begins anew.

@@ -39,10 +39,7 @@ impl OpDef for TopK {
             }
         };
         let to = if node.format == Format::Onnx { DType::I64 } else { DType::I32 };
-        let quant = b.ty(x).quant.clone();
-        let values = b.node(Self { axis: at, k, smallest, to }, &[Some(x)])?;
-        b.set_quant(values[0], quant);
-        Ok(values)
+        Ok(b.node(Self { axis: at, k, smallest, to }, &[Some(x)])?)
     }
 
     fn infer(&self, inputs: Operands<'_, '_>) -> Result<Vec<TensorType>, ShapeError> {

@@ -207,6 +207,21 @@ def dynamic_conv(g):
     return g.model([1, 3, 8, 9], T.FLOAT, y, T.FLOAT)
 
 
+def readers(g):
+    """Stored integers that several nodes read: under two scales, and as the plain integers."""
+    plain = g.op("Cast", ["x"], to=T.FLOAT)
+    first = g.op("DequantizeLinear", ["x"] + g.pair(g.quant()))
+    second = g.op("DequantizeLinear", ["x"] + g.pair(g.quant()))
+    greatest = g.op("Cast", [g.op("ReduceMax", ["x"], axes=[1])], to=T.FLOAT)
+    sums = g.op("Add", [g.op("Mul", [first, second]), g.op("Add", [plain, greatest])])
+    pair = g.pair(g.quant(0.5))
+    stored = g.op("QuantizeLinear", [sums] + pair)
+    moved = g.op("Transpose", [g.op("Transpose", [stored], perm=[1, 0])], perm=[1, 0])
+    steps = g.op("Cast", [moved], to=T.FLOAT)
+    y = g.op("Add", [g.op("DequantizeLinear", [stored] + pair), steps])
+    return g.model([2, 6], g.act[0], y, T.FLOAT)
+
+
 MODELS = [
     ("conv_u8", conv, ("u8", "i8", True)),
     ("residual_i8", residual, ("i8", "i8", True)),
@@ -220,6 +235,8 @@ MODELS = [
     ("dynamic_conv", dynamic_conv, ("u8", "u8", False)),
     ("qlinear_pool_u8", qlinear_pool, ("u8", "i8", True)),
     ("qlinear_pool_i8", qlinear_pool, ("i8", "i8", False)),
+    ("readers_u8", readers, ("u8", "u8", False)),
+    ("readers_i8", readers, ("i8", "i8", False)),
 ]
 
 
