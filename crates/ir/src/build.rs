@@ -166,6 +166,11 @@ pub fn build(foreign: &ForeignModel<'_>, options: &BuildOptions) -> Result<Model
         return Err(Obstacles { list: vec![obstacle], more: 0 });
     };
     model.graphs[0].name.clone_from(&graph.name);
+    // Most tensors become one value and most nodes one node.
+    model.graphs[0].values.reserve_exact(graph.tensors.len());
+    model.graphs[0].nodes.reserve_exact(graph.nodes.len());
+    let constants = graph.tensors.iter().filter(|tensor| tensor.data.is_some());
+    model.consts.reserve_exact(constants.count());
     let mut importer = GraphImporter {
         format: foreign.format,
         model: foreign,

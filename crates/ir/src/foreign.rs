@@ -133,6 +133,15 @@ pub struct ForeignGraph<'a> {
     pub captures: Vec<(usize, usize)>,
 }
 
+impl ForeignGraph<'_> {
+    /// Gives back the room that growing lists have left over. What they were paid for twice over
+    /// while they grew then also covers the graph that is built of them.
+    pub fn shrink(&mut self) {
+        self.tensors.shrink_to_fit();
+        self.nodes.shrink_to_fit();
+    }
+}
+
 /// What a file says about reading its numbers, for people.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ForeignMeta {

@@ -38,7 +38,7 @@ pub enum AssignError {
 impl fmt::Display for AssignError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::TooMany => "too many blocks to place",
+            Self::TooMany => "more than 16384 tensors share the arena",
             Self::Scratch => "the scratch for placing blocks is too short",
             Self::Alignment => "the alignment is not a power of two",
             Self::TooLarge => "the arena would be too large",

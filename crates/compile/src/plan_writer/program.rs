@@ -1,6 +1,6 @@
 //! Program sections.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use embarca_plan::memory::{self, Block};
 use embarca_plan::records::{
@@ -150,9 +150,13 @@ impl<'s> Writer<'s> {
         let local = |tensor: usize| {
             numbers.get(tensor).copied().ok_or(WriteError::Index { what: "tensor", index: tensor })
         };
+        let mut outputs = HashMap::new();
+        for (output, &tensor) in source.outputs.iter().enumerate() {
+            outputs.entry(tensor).or_insert(output);
+        }
         let (mut arena, mut blocks) = (0, Vec::new());
         for &tensor in &order {
-            let record = self.tensor(source, tensor, lives[tensor], &numbers)?;
+            let record = self.tensor(source, tensor, lives[tensor], (&numbers, &outputs))?;
             let tensor_source = &source.tensors[tensor];
             if matches!(tensor_source.storage, StorageSource::Arena { .. }) {
                 let size = bytes_at(
@@ -209,7 +213,7 @@ impl<'s> Writer<'s> {
         function: &FunctionSource,
         index: usize,
         life: Life,
-        numbers: &[u32],
+        (numbers, outputs): (&[u32], &HashMap<usize, usize>),
     ) -> Result<TensorRecord, WriteError> {
         let source = &function.tensors[index];
         let (rank, dims) = self.common.dims(&source.dims)?;
@@ -226,8 +230,7 @@ impl<'s> Writer<'s> {
             StorageSource::Input if life.writer & INPUT_BIT != 0 => life.writer & !INPUT_BIT,
             StorageSource::Input => return Err(missing("input for tensor")),
             StorageSource::Output => {
-                let output = function.outputs.iter().position(|&output| output == index);
-                number(output.ok_or(missing("output for tensor"))?)?
+                number(*outputs.get(&index).ok_or(missing("output for tensor"))?)?
             }
             StorageSource::Arena { .. } if self.source.is_dynamic() => 0,
             StorageSource::Arena { offset } if offset % UNIT == 0 => units(offset)?,

@@ -139,7 +139,10 @@ impl<'a, 'l, 'e> Reader<'a, 'l, 'e> {
         if let Some(frame) = self.frames.pop() {
             self.budget.refund(ENTRY * (frame.names.len() + frame.types.len()) as u64);
         }
-        let graph = self.levels.pop();
+        let mut graph = self.levels.pop();
+        if let Some(graph) = &mut graph {
+            graph.shrink();
+        }
         if let Some(slot) = self.graphs.get_mut(index) {
             *slot = graph;
         }

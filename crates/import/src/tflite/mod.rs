@@ -203,6 +203,7 @@ impl<'a> File<'a, '_> {
 
         let mut graph =
             ForeignGraph { name, tensors, nodes, inputs, outputs, ..ForeignGraph::default() };
+        graph.shrink();
         tensor::settle(&mut graph, &mut self.budget)?;
         Ok(graph)
     }
