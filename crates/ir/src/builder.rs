@@ -249,11 +249,7 @@ impl<'m> Builder<'m> {
     ///
     /// # Errors
     /// Never on a value of this graph.
-    pub fn relabel(
-        &mut self,
-        value: ValueId,
-        quant: Option<Quant>,
-    ) -> Result<ValueId, ShapeError> {
+    pub fn relabel(&mut self, value: ValueId, quant: Option<Quant>) -> Result<ValueId, ShapeError> {
         if self.ty(value).quant == quant {
             return Ok(value);
         }

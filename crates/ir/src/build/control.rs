@@ -132,7 +132,7 @@ impl<'a> GraphImporter<'a, '_> {
             let Some(mut slots) = slots else { return Ok(None) };
             for (&output, slot) in node.outputs.iter().zip(&mut slots) {
                 if let (Some(output), Slot::Value(value)) = (output, slot) {
-                    self.settle(output, value)?;
+                    self.settle(output, value, &[])?;
                 }
             }
             Ok(Some(slots))
