@@ -1,7 +1,7 @@
 //! TFLite's EMBEDDING_LOOKUP: rows of a table.
 
 use super::prelude::*;
-use super::{Gather, Requantize, moves};
+use super::{Gather, Requantize};
 
 pub const SPELLINGS: &[Spelling] = &[Spelling::tflite("EMBEDDING_LOOKUP")];
 pub const U8_AS_I8: Option<&str> = None;
@@ -19,5 +19,5 @@ pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, 
         b.set_quant(y, quant);
         return one(b.op(Requantize { to: DType::F32, rule: "tflite".to_owned() }, &[y])?);
     }
-    moves::moved_output(node, b, y)
+    one(y)
 }
