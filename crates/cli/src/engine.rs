@@ -90,6 +90,23 @@ pub fn refusal(error: embarca::Error, path: &Path) -> Failure {
     }
 }
 
+/// Gives arrays that are told by their places (`in0`, `in1`, ...; with `positional` also by their
+/// order) the names of the model's inputs.
+fn name_by_position(arrays: &mut [Array], inputs: &[String], positional: bool) {
+    let number = |array: &Array| array.name.as_deref()?.strip_prefix("in")?.parse::<usize>().ok();
+    let numbered = arrays.iter().any(|array| number(array).is_some());
+    let in_order = positional && !numbered && arrays.len() == inputs.len();
+    for (order, array) in arrays.iter_mut().enumerate() {
+        let own = array.name.as_ref().is_some_and(|name| inputs.contains(name));
+        let place = if in_order { Some(order) } else { number(array) };
+        if (positional || !own)
+            && let Some(name) = place.and_then(|place| inputs.get(place))
+        {
+            array.name = Some(name.clone());
+        }
+    }
+}
+
 /// A plan that is ready to run, whatever file it came from.
 #[derive(Debug)]
 pub struct Engine {
@@ -124,6 +141,55 @@ impl Engine {
             return Ok(Self { net: model.net(), ..Self::new(plan) });
         };
         Ok(Self::new(plan))
+    }
+
+    /// As [`Engine::open`] for arrays that it will be fed. Of a model, inputs that decide over shapes
+    /// become constants of what the arrays hold for them; yields the other arrays, by the model's names.
+    pub fn open_for(
+        path: &Path,
+        open: &Open,
+        threads: usize,
+        mut arrays: Vec<Array>,
+        positional: bool,
+    ) -> Result<(Self, Vec<Array>, bool)> {
+        use embarca::ErrorKind;
+        if is_plan(path)? {
+            return Ok((Self::open(path, open, threads)?, arrays, positional));
+        }
+        let mut options = open_options(open);
+        let refuse = |error| refusal(error, path);
+        let mut by_name = false;
+        let model = loop {
+            let error = match Model::open_with(path, &options) {
+                Ok(model) => break model,
+                Err(error) => error,
+            };
+            let ErrorKind::Obstacles(obstacles) = &error.kind else { return Err(refuse(error)) };
+            if !by_name {
+                name_by_position(&mut arrays, &obstacles.inputs, positional);
+                by_name = true;
+            }
+            let mut fixed = Vec::new();
+            for name in obstacles.fixable() {
+                let found = arrays.iter().position(|array| array.name.as_deref() == Some(name));
+                let Some(found) = found else { continue };
+                let array = arrays.remove(found);
+                let value = embarca::ir::Const::new(array.dtype, array.dims, array.data);
+                fixed.extend(value.map(|value| (name.to_owned(), value)));
+            }
+            if fixed.is_empty() {
+                return Err(refuse(error));
+            }
+            for (name, _) in &fixed {
+                show::note(&format!("input '{name}' is fixed as given: shapes depend on it"));
+            }
+            options.fixed.append(&mut fixed);
+        };
+        let mut names = input_names(model.graph());
+        names.extend(options.fixed.iter().map(|(name, _)| name.as_str()));
+        known_shapes(open, &names)?;
+        let plan = model.plan(LoadOptions { threads, ..LoadOptions::default() });
+        Ok((Self::new(plan.map_err(refuse)?), arrays, positional && !by_name))
     }
 
     /// Around a plan in memory.

@@ -102,6 +102,8 @@ pub struct Obstacles {
     pub list: Vec<Obstacle>,
     /// How many more there are.
     pub more: usize,
+    /// The names of the model's inputs, in the order of the file.
+    pub inputs: Vec<String>,
 }
 
 impl Obstacles {
@@ -163,7 +165,7 @@ pub fn build(foreign: &ForeignModel<'_>, options: &BuildOptions) -> Result<Model
         let error = ImportError::malformed("the file holds no graph");
         let place = "model".to_owned();
         let obstacle = Obstacle { place, op: String::new(), error, fixable: Vec::new() };
-        return Err(Obstacles { list: vec![obstacle], more: 0 });
+        return Err(Obstacles { list: vec![obstacle], more: 0, inputs: Vec::new() });
     };
     model.graphs[0].name.clone_from(&graph.name);
     // Most tensors become one value and most nodes one node.
@@ -186,7 +188,9 @@ pub fn build(foreign: &ForeignModel<'_>, options: &BuildOptions) -> Result<Model
         nodes_left: nodes_allowed(foreign),
     };
     importer.run();
-    let obstacles = importer.obstacles;
+    let mut obstacles = importer.obstacles;
+    let name = |&index: &usize| graph.tensors.get(index).map(|tensor| tensor.name.clone());
+    obstacles.inputs = graph.inputs.iter().filter_map(name).collect();
     if !obstacles.list.is_empty() {
         return Err(obstacles);
     }
@@ -590,6 +594,11 @@ impl<'a> GraphImporter<'a, '_> {
         };
         self.b.node_name.clone_from(&node.name);
         let mut values = (importer.import)(&view, &mut self.b)?;
+        let allowed = nodes_allowed(self.model).saturating_mul(8);
+        if allowed < self.b.graph().nodes.len() {
+            let message = format!("the model's operators become more than {allowed} nodes");
+            return Err(ImportError::unsupported(message));
+        }
         if let [first, ..] = view.unread().as_slice() {
             return Err(ImportError::unsupported("is not honoured").attribute(*first));
         }

@@ -27,12 +27,17 @@ pub struct Builder<'m> {
     pub node_name: String,
     /// By graph and value, as far as nodes have been added.
     read: Vec<Vec<bool>>,
+    /// Bytes of tables so far.
+    tables: usize,
 }
+
+/// Bytes of all tables that the operators of one graph may have made for them.
+const MAX_TABLES: usize = 64 << 20;
 
 impl<'m> Builder<'m> {
     /// Adds to graph `graph` of `model`.
     pub fn new(model: &'m mut Model, graph: GraphId) -> Self {
-        Self { model, graph, node_name: String::new(), read: Vec::new() }
+        Self { model, graph, node_name: String::new(), read: Vec::new(), tables: 0 }
     }
 
     /// The graph that grows.
@@ -126,6 +131,19 @@ impl<'m> Builder<'m> {
     /// A constant. Its type may carry a quantization.
     pub fn constant(&mut self, data: Const, quant: Option<Quant>) -> ValueId {
         self.named_constant("", data, quant)
+    }
+
+    /// A constant that no file holds: a table made for an operator, whose size a few bytes of a file
+    /// may have asked for.
+    ///
+    /// # Errors
+    /// When all tables of the graph together exceed 64 MiB.
+    pub fn table(&mut self, data: Const) -> Result<ValueId, ShapeError> {
+        self.tables = self.tables.saturating_add(data.data.len());
+        if MAX_TABLES < self.tables {
+            return Err(ShapeError::new("the tables of its operators exceed 64 MiB"));
+        }
+        Ok(self.constant(data, None))
     }
 
     /// A constant with the author's name.

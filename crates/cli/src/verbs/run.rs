@@ -36,7 +36,16 @@ pub fn threads(given: Option<u16>) -> usize {
 
 /// Runs a model on each input and prints what it says.
 pub fn run(args: &Run) -> Result {
-    let mut engine = Engine::open(&args.model, &args.open, threads(args.threads))?;
+    let given = args.tensors.as_deref().map(raw).transpose()?;
+    let threads = threads(args.threads);
+    let (mut engine, given, positional) = match given {
+        None => (Engine::open(&args.model, &args.open, threads)?, None, args.positional),
+        Some(arrays) => {
+            let (engine, arrays, positional) =
+                Engine::open_for(&args.model, &args.open, threads, arrays, args.positional)?;
+            (engine, Some(arrays), positional)
+        }
+    };
     if let (Some(out), [_, _, ..]) =
         (args.out.as_deref().filter(|out| is_npy(out)), engine.outputs())
     {
@@ -47,16 +56,8 @@ pub fn run(args: &Run) -> Result {
         ))
         .next(format!("--out {}      holds them all", npz.display())));
     }
-    if let Some(path) = &args.tensors {
-        let limits = DataLimits::default();
-        let bytes = read_file(path, &limits)?;
-        let is_npy = bytes.starts_with(b"\x93NUMPY");
-        let read = match is_npy {
-            true => npy::read(&bytes, &limits).map(|array| vec![array.named("in0")]),
-            false => npz::read(&bytes, &limits),
-        };
-        let arrays = read.map_err(|error| error.in_file(path))?;
-        let arrays = input::tensors(engine.inputs(), arrays, args.positional)?;
+    if let (Some(path), Some(arrays)) = (&args.tensors, given) {
+        let arrays = input::tensors(engine.inputs(), arrays, positional)?;
         let name = path.display().to_string();
         return finish(args, &mut engine, vec![Sample { name, arrays }]);
     }
@@ -84,6 +85,17 @@ pub fn run(args: &Run) -> Result {
         show::note(note);
     }
     finish(args, &mut engine, samples)
+}
+
+/// The arrays of a file of raw tensors.
+fn raw(path: &Path) -> Result<Vec<Array>> {
+    let limits = DataLimits::default();
+    let bytes = read_file(path, &limits)?;
+    let read = match bytes.starts_with(b"\x93NUMPY") {
+        true => npy::read(&bytes, &limits).map(|array| vec![array.named("in0")]),
+        false => npz::read(&bytes, &limits),
+    };
+    Ok(read.map_err(|error| error.in_file(path))?)
 }
 
 fn finish(args: &Run, engine: &mut Engine, samples: Vec<Sample>) -> Result {

@@ -7,7 +7,7 @@ pub const SPELLINGS: &[Spelling] = &[Spelling::onnx("CumProd", 26)];
 pub const U8_AS_I8: Option<&str> = None;
 
 /// The longest axis that is taken apart.
-const MAX_LEN: i64 = 1024;
+const MAX_LEN: i64 = 256;
 
 pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
     let x = node.input(0)?;

@@ -87,18 +87,20 @@ fn unique(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, Impo
         pairs.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
     };
     let slices: Vec<Vec<f64>> = (0..len).map(slice).collect();
-    let mut firsts: Vec<usize> = (0..len).collect();
+    let mut sorted_slices: Vec<usize> = (0..len).collect();
     // Stable, so that of equal slices the first comes first.
-    firsts.sort_by(|&i, &j| order(&slices[i], &slices[j]));
-    firsts.dedup_by(|later, first| slices[*later] == slices[*first]);
+    sorted_slices.sort_by(|&i, &j| order(&slices[i], &slices[j]));
+    let mut groups: Vec<&[usize]> =
+        sorted_slices.chunk_by(|&i, &j| order(&slices[i], &slices[j]).is_eq()).collect();
     if !sorted {
-        firsts.sort_unstable();
+        groups.sort_by_key(|group| group.first());
     }
-    let found = |i: usize| firsts.iter().position(|&first| slices[first] == slices[i]);
-    let inverse: Vec<i64> = (0..len).map(|i| found(i).map_or(0, |place| place as i64)).collect();
-    let count = |place: usize| inverse.iter().filter(|&&i| i == place as i64).count() as i64;
-    let counts: Vec<i64> = (0..firsts.len()).map(count).collect();
-    let firsts: Vec<i64> = firsts.into_iter().map(|first| first as i64).collect();
+    let mut inverse = vec![0i64; len];
+    for (place, group) in groups.iter().enumerate() {
+        group.iter().for_each(|&member| inverse[member] = place as i64);
+    }
+    let firsts: Vec<i64> = groups.iter().filter_map(|group| group.first()).map(|&i| i as i64).collect();
+    let counts: Vec<i64> = groups.iter().map(|group| group.len() as i64).collect();
     let mut d = Draft::new(b);
     let (firsts, inverse, counts) = (d.b.i64s(&firsts), d.b.i64s(&inverse), d.b.i64s(&counts));
     let flat = match at {

@@ -112,6 +112,23 @@ impl OpDef for Dense {
         Ok(vec![TensorType::new(x.dtype, rows.iter().chain([outputs]).cloned())])
     }
 
+    /// In f64: a product of matrices and a sum.
+    fn decompose(
+        &self,
+        b: &mut Builder<'_>,
+        inputs: &[Option<ValueId>],
+    ) -> Option<Result<Vec<ValueId>, ShapeError>> {
+        let [Some(x), Some(w), ref bias @ ..] = *inputs else { return None };
+        if b.ty(x).dtype != DType::F64 || b.rank(x) < 2 {
+            return None;
+        }
+        let op = super::Matmul { transpose_a: false, transpose_b: true };
+        Some(b.op(op, &[x, w]).and_then(|y| match bias.first().copied().flatten() {
+            Some(bias) => Ok(vec![b.op(super::Add {}, &[y, bias])?]),
+            None => Ok(vec![y]),
+        }))
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         let (x, w) = (io.input(0)?.ty, io.input(1)?.ty);
         let mut args = vec![Arg::Input(0), Arg::Input(1), spatial::optional_arg(io, 2)];

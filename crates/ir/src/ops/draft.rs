@@ -188,17 +188,35 @@ impl<'b, 'm> Draft<'b, 'm> {
     }
 }
 
-/// The known dimensions of a value.
+/// The known dimensions of a value, whose products of any choice fit an index of a kernel.
 ///
 /// # Errors
-/// When one is open; `what` names the value.
+/// When one is open or they are too large; `what` names the value.
 pub fn sizes(
     b: &Builder<'_>,
     value: ValueId,
     what: &str,
 ) -> std::result::Result<Vec<usize>, ImportError> {
-    b.ty(value).known_dims().ok_or_else(|| {
+    let dims = b.ty(value).known_dims().ok_or_else(|| {
         ImportError::unsupported(format!("{what} has an open dimension: {}", b.ty(value)))
             .hint("give the inputs' shapes with --shapes")
+    })?;
+    let all = dims.iter().try_fold(1usize, |all, &dim| all.checked_mul(dim.max(1)));
+    match all {
+        Some(all) if all < 1 << 31 => Ok(dims),
+        _ => Err(ImportError::unsupported(format!("{what} is too large: {}", b.ty(value)))),
+    }
+}
+
+/// Elements of the largest table that one step of a composition makes.
+pub const MAX_TABLE: usize = 1 << 20;
+
+/// That a table of so many elements may be made.
+///
+/// # Errors
+/// When it may not.
+pub fn check_table(elements: Option<usize>) -> std::result::Result<usize, ImportError> {
+    elements.filter(|&elements| elements <= MAX_TABLE).ok_or_else(|| {
+        ImportError::unsupported(format!("a table of more than {MAX_TABLE} elements"))
     })
 }

@@ -3,7 +3,7 @@
 
 use std::f64::consts::PI;
 
-use super::draft::{Draft, numbers, sizes};
+use super::draft::{Draft, MAX_TABLE, check_table, numbers, sizes};
 use super::moves::{dtype_attr, int_input};
 use super::prelude::*;
 
@@ -17,8 +17,8 @@ pub const SPELLINGS: &[Spelling] = &[
 ];
 pub const U8_AS_I8: Option<&str> = None;
 
-/// A matrix of sines has the square of this many elements.
-const MAX_LENGTH: usize = 4096;
+/// A matrix of sines has up to the square of this many elements.
+const MAX_LENGTH: usize = 2048;
 
 pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
     match node.op {
@@ -31,7 +31,7 @@ pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, 
 
 fn window(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
     let size = int_input(node, b, 0)?;
-    let size = usize::try_from(size).ok().filter(|&size| size <= 1 << 24);
+    let size = usize::try_from(size).ok().filter(|&size| size <= MAX_TABLE);
     let size = size.ok_or_else(|| ImportError::malformed("the window's size is out of range"))?;
     let dtype = dtype_attr(node, "output_datatype", DType::F32)?;
     let period = if node.flag("periodic", true)? { size } else { size.saturating_sub(1) };
@@ -43,7 +43,7 @@ fn window(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, Impo
         _ => 0.42 - 0.5 * cosine(n, 1.0) + 0.08 * cosine(n, 2.0),
     };
     let values: Vec<f64> = (0..size).map(value).collect();
-    one(b.constant(numbers(dtype, &[size], &values)?, None))
+    one(b.table(numbers(dtype, &[size], &values)?)?)
 }
 
 fn mel(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
@@ -61,6 +61,7 @@ fn mel(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportE
     let to_mel = |hertz: f64| 2595.0 * (1.0 + hertz / 700.0).log10();
     let (low, high) = (to_mel(edge(3)?), to_mel(edge(4)?));
     let rows = length / 2 + 1;
+    check_table(rows.checked_mul(bins))?;
     let step = (high - low) / (bins + 2) as f64;
     let place = |i: usize| {
         let hertz = 700.0 * (10f64.powf((low + step * i as f64) / 2595.0) - 1.0);
@@ -84,7 +85,7 @@ fn mel(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportE
             }
         }
     }
-    one(b.constant(numbers(dtype, &[rows, bins], &values)?, None))
+    one(b.table(numbers(dtype, &[rows, bins], &values)?)?)
 }
 
 /// A signal whose last axis is what is transformed.
@@ -175,7 +176,6 @@ fn transform(
         (false, true) => (length, half),
         (false, false) => (length, length),
     };
-    let sign = if inverse { 1.0 } else { -1.0 };
     let factor = if inverse { 1.0 / length as f64 } else { 1.0 };
     let table = |f: fn(f64) -> f64| -> Vec<f64> {
         let mut values = Vec::with_capacity(rows * columns);
@@ -190,24 +190,23 @@ fn transform(
         }
         values
     };
-    let (cosines, sines) = (table(f64::cos), table(f64::sin));
-    let matrix = |d: &mut Draft<'_, '_>, x: ValueId, table: &[f64], sign: f64| {
-        let table: Vec<f64> = table.iter().map(|value| sign * value).collect();
-        let table = d.b.constant(numbers(DType::F64, &[rows, columns], &table)?, None);
-        d.matmul(x, table)
+    let mut matrix = |f: fn(f64) -> f64| {
+        d.b.table(numbers(DType::F64, &[rows, columns], &table(f))?)
     };
+    let (cosines, sines) = (matrix(f64::cos)?, matrix(f64::sin)?);
     let rank = d.b.rank(signal.real);
-    let mut real = matrix(d, signal.real, &cosines, 1.0)?;
     let mut parts = Vec::with_capacity(2);
+    let mut real = d.matmul(signal.real, cosines)?;
     if let Some(x) = signal.imaginary {
-        let other = matrix(d, x, &sines, -sign)?;
-        real = d.add(real, other)?;
+        let other = d.matmul(x, sines)?;
+        real = if inverse { d.sub(real, other)? } else { d.add(real, other)? };
     }
     parts.push(d.unsqueeze(real, rank - 1)?);
     if !real_result {
-        let mut imaginary = matrix(d, signal.real, &sines, sign)?;
+        let turned = d.matmul(signal.real, sines)?;
+        let mut imaginary = d.scaled(turned, if inverse { 1.0 } else { -1.0 })?;
         if let Some(x) = signal.imaginary {
-            let other = matrix(d, x, &cosines, 1.0)?;
+            let other = d.matmul(x, cosines)?;
             imaginary = d.add(imaginary, other)?;
         }
         parts.push(d.unsqueeze(imaginary, rank - 1)?);
@@ -239,12 +238,13 @@ fn stft(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, Import
     let step = usize::try_from(step).ok().filter(|&step| 0 < step);
     let step = step.ok_or_else(|| ImportError::malformed("frames are no step apart"))?;
     let frames = 1 + (samples - length) / step;
+    check_table(frames.checked_mul(length))?;
     let places: Vec<i64> = (0..frames * length)
         .map(|i| (i / length * step + i % length) as i64)
         .collect();
     let mut d = Draft::new(b);
     let x = d.cast(x, DType::F64)?;
-    let places = d.b.constant(Const::from_i64(&[frames, length], &places), None);
+    let places = d.b.table(Const::from_i64(&[frames, length], &places))?;
     // N, frames, samples and, where there is one, the axis of parts
     let x = d.gather(x, places, 1)?;
     let weigh = |d: &mut Draft<'_, '_>, x: ValueId| -> Result<ValueId, ImportError> {

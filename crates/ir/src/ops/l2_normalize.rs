@@ -1,7 +1,8 @@
 //! Rows brought to length 1 along the last axis.
 
-use embarca_kernels::l2_normalize as kernel;
+use embarca_kernels::{l2_normalize as kernel, reduce};
 
+use super::draft::Draft;
 use super::prelude::*;
 
 crate::payload! {
@@ -23,11 +24,20 @@ impl OpDef for L2Normalize {
             let y = b.op(Self { epsilon: 1e-6 }, &[x])?;
             return tflite_activation(node, b, y);
         }
-        if node.int("p", 2)? != 2 {
-            return Err(ImportError::unsupported("only 2 is supported").attribute("p"));
-        }
+        let p = node.int("p", 2)?;
         let rank = b.rank(x);
         let axis = axis(node.int("axis", -1)?, rank)?;
+        if p == 1 {
+            let mut d = Draft::new(b);
+            let sum = d.reduce(reduce::Kind::L1, x, [axis], true)?;
+            // Zeros stay zeros.
+            let least = d.number(x, f64::from(f32::MIN_POSITIVE))?;
+            let sum = d.b.op(super::Maximum {}, &[sum, least])?;
+            return one(d.div(x, sum)?);
+        }
+        if p != 2 {
+            return Err(ImportError::unsupported("only 1 and 2 are supported").attribute("p"));
+        }
         let mut perm: Vec<usize> = (0..rank).collect();
         perm.swap(axis, rank - 1);
         let x = b.transpose(x, &perm)?;

@@ -8,8 +8,10 @@ mod elementwise;
 mod moves;
 mod pooling;
 pub mod prelude;
+mod quantize_any;
 mod recurrent;
 mod rescale;
+mod resize_matrix;
 pub mod spatial;
 mod tflite_lstm;
 mod volume;
@@ -153,6 +155,7 @@ registry! {
         average_pool2d::AveragePool2d,
         batch_to_space::BatchToSpace,
         binary::Binary,
+        bit_cast::BitCast,
         bitwise_not::BitwiseNot,
         cast::Cast,
         cast_small::CastSmall,
@@ -271,9 +274,11 @@ registry! {
         matrix_diag,
         mean,
         optimizers,
+        placing,
         qlinear,
         rms_norm,
         rotary_embedding,
+        sampling,
         segment,
         sequence,
         shuffle_channel,
@@ -282,6 +287,7 @@ registry! {
         strided_slice,
         triangle,
         variable,
+        windows,
     }
 }
 

@@ -23,10 +23,16 @@ impl OpDef for OneHot {
 
     fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
         let mut indices = node.input(0)?;
-        let [depth] = &b.dims(node.input(1)?, "the depth")?[..] else {
+        let depth = node.input(1)?;
+        let depths = if b.ty(depth).dtype.is_float() {
+            let depths = b.floats(depth, "the depth")?;
+            depths.into_iter().map(|depth| Dim::Known(depth as i64)).collect()
+        } else {
+            b.dims(depth, "the depth")?
+        };
+        let Ok([depth]) = <[Dim; 1]>::try_from(depths) else {
             return Err(ImportError::malformed("the depth is not one number"));
         };
-        let depth = depth.clone();
         let at = axis(node.int("axis", -1)?, b.rank(indices) + 1)?;
         let onnx = node.format == Format::Onnx;
         if !matches!(b.ty(indices).dtype, DType::I32 | DType::I64) {

@@ -154,7 +154,7 @@ impl OpDef for Pad {
 
 /// The one number of a constant; quantized ones as what they stand for.
 fn real_value(b: &Builder<'_>, constant: ValueId) -> Result<f32, ImportError> {
-    let refused = || ImportError::unsupported("the padding is not one constant number");
+    let refused = || ImportError::unknown(constant, "the padding is not one constant number");
     let [value] = b.const_of(constant).and_then(Const::to_f64).unwrap_or_default()[..] else {
         return Err(refused());
     };

@@ -56,6 +56,10 @@ pub fn import(
             one(b.channels_first(y)?)
         }
         Format::Onnx => {
+            let global = node.op.starts_with("Global");
+            if !global && (1 < node.n_outputs || b.rank(x) == 5) {
+                return super::windows::import(node, b);
+            }
             let (x, axes) = spatial::enter(b, x)?;
             let pooling =
                 if node.op.starts_with("Global") { WHOLE } else { onnx(node, b.ty(x), axes)? };

@@ -137,14 +137,33 @@ fn lower_concat(io: &Io<'_>) -> Result<Lowered, LowerError> {
     }))
 }
 
+/// Whether a kernel can do it: of types with a quantized form, under constant scales.
+fn is_plain(node: &NodeView<'_>, b: &Builder<'_>) -> Result<bool, ImportError> {
+    let (x, scale, zero) = (node.input(0)?, node.input(1)?, node.optional(2));
+    let downward = node.op == "QuantizeLinear";
+    let whole = match (downward, zero) {
+        (true, Some(zero)) => b.ty(zero).dtype,
+        (true, None) => super::moves::dtype_attr(node, "output_dtype", DType::U8)?,
+        (false, _) => b.ty(x).dtype,
+    };
+    let real = if downward { b.ty(x).dtype } else { DType::F32 };
+    let known = |value: ValueId| b.const_of(value).is_some();
+    let to = super::moves::dtype_attr(node, "output_dtype", DType::F32)?;
+    Ok(matches!(whole, DType::I8 | DType::U8 | DType::I16 | DType::I32)
+        && real == DType::F32
+        && b.ty(scale).dtype == DType::F32
+        && (downward || to == DType::F32)
+        && node.int("block_size", 0)? == 0
+        && known(scale)
+        && zero.is_none_or(known))
+}
+
 fn import_onnx(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
     let x = node.input(0)?;
-    node.ignore(&["saturate"]);
-    for (name, plain) in [("block_size", 0), ("output_dtype", 0), ("precision", 0)] {
-        if node.int(name, plain)? != plain {
-            return Err(ImportError::unsupported("is not supported yet").attribute(name));
-        }
+    if !is_plain(node, b)? {
+        return super::quantize_any::import(node, b);
     }
+    node.ignore(&["saturate", "block_size", "output_dtype", "precision"]);
     let downward = node.op == "QuantizeLinear";
     let zero = node.optional(2);
     let dtype = match (downward, zero) {

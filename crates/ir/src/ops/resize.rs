@@ -4,6 +4,7 @@ use embarca_kernels::resize as kernel;
 
 use super::moves;
 use super::prelude::*;
+use super::resize_matrix;
 use super::spatial;
 
 crate::payload! {
@@ -112,7 +113,9 @@ fn import_onnx(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>,
         if old { ("asymmetric", "floor") } else { ("half_pixel", "round_prefer_floor") };
     let coordinates = node.text("coordinate_transformation_mode", coordinates)?.to_owned();
     let rounding = node.text("nearest_mode", rounding)?.to_owned();
-    if !COORDINATES.iter().any(|(name, _)| *name == coordinates) {
+    let region_of = ["tf_crop_and_resize", "half_pixel_symmetric"];
+    let beyond = region_of.contains(&coordinates.as_str());
+    if !beyond && !COORDINATES.iter().any(|(name, _)| *name == coordinates) {
         return Err(ImportError::unsupported(format!("{coordinates} is not supported"))
             .attribute("coordinate_transformation_mode"));
     }
@@ -120,14 +123,12 @@ fn import_onnx(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>,
         let message = format!("{rounding} is not known");
         return Err(ImportError::malformed(message).attribute("nearest_mode"));
     }
-    // Only for cropped regions, which are refused above.
-    node.ignore(&["extrapolation_value"]);
-    if node.flag("antialias", false)? {
-        return Err(ImportError::unsupported("is not supported").attribute("antialias"));
-    }
-    if node.text("keep_aspect_ratio_policy", "stretch")? != "stretch" {
-        let message = "only stretch is supported";
-        return Err(ImportError::unsupported(message).attribute("keep_aspect_ratio_policy"));
+    let extrapolation = f64::from(node.float("extrapolation_value", 0.0)?);
+    let antialias = node.flag("antialias", false)?;
+    let policy = node.text("keep_aspect_ratio_policy", "stretch")?;
+    if !matches!(policy, "stretch" | "not_larger" | "not_smaller") {
+        let message = format!("{policy} is not known");
+        return Err(ImportError::malformed(message).attribute("keep_aspect_ratio_policy"));
     }
     let cubic_a = node.float("cubic_coeff_a", -0.75)?;
     let exclude_outside = node.flag("exclude_outside", false)?;
@@ -159,6 +160,20 @@ fn import_onnx(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>,
             false
         }
     };
+    let plain = Plain { coordinates: &coordinates, antialias, policy };
+    if let Some(along) = plain.beyond_kernels(node, b, &axes, (&scales, &sizes), by_scale)? {
+        let cubic_a = cubic_a.into();
+        let rule = resize_matrix::Rule {
+            mode,
+            coordinates,
+            rounding,
+            antialias,
+            cubic_a,
+            exclude_outside,
+            extrapolation,
+        };
+        return one(resize_matrix::resize(b, x, &along, &rule)?);
+    }
     let stays =
         |axis: usize| if by_scale { scales[axis] == 1.0 } else { sizes[axis] == dims[axis] };
     let changed: Vec<usize> = (0..rank).filter(|&axis| !stays(axis)).collect();
@@ -206,6 +221,86 @@ fn import_onnx(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>,
             let message = format!("axes {changed:?} of {rank} change; only two spatial axes can");
             Err(ImportError::unsupported(message))
         }
+    }
+}
+
+/// What of a node decides whether kernels do it.
+struct Plain<'a> {
+    coordinates: &'a str,
+    antialias: bool,
+    policy: &'a str,
+}
+
+impl Plain<'_> {
+    /// The axes that change, where no kernel computes what the node asks for; `None` where one does,
+    /// or where a dimension is open.
+    fn beyond_kernels(
+        &self,
+        node: &NodeView<'_>,
+        b: &Builder<'_>,
+        axes: &[usize],
+        (scales, sizes): (&[f32], &[Dim]),
+        by_scale: bool,
+    ) -> Result<Option<Vec<resize_matrix::Along>>, ImportError> {
+        let x = node.input(0)?;
+        let region_used = self.coordinates == "tf_crop_and_resize";
+        let beyond = region_used || self.coordinates == "half_pixel_symmetric" || self.antialias;
+        let Some(dims) = b.ty(x).known_dims() else {
+            if beyond || self.policy != "stretch" {
+                return Err(ImportError::unsupported("the input has open dimensions")
+                    .hint("give the inputs' shapes with --shapes"));
+            }
+            return Ok(None);
+        };
+        let region = match node.optional(1).filter(|_| region_used && node.op == "Resize") {
+            Some(region) => b.floats(region, "the region")?,
+            None => Vec::new(),
+        };
+        let mut along = Vec::new();
+        let mut fractional = false;
+        for (i, &axis) in axes.iter().enumerate() {
+            let input = dims[axis];
+            let (output, scale) = if by_scale {
+                let scale = f64::from(scales[axis]);
+                ((input as f64 * scale).floor() as usize, scale)
+            } else {
+                let output = sizes[axis].known().and_then(|size| usize::try_from(size).ok());
+                let Some(output) = output else { return Ok(None) };
+                (output, output as f64 / input as f64)
+            };
+            fractional |= input as f64 * scale != output as f64;
+            let pair = [region.get(i), region.get(axes.len() + i)];
+            let region = match pair {
+                [Some(&start), Some(&end)] => [start.into(), end.into()],
+                _ => [0.0, 1.0],
+            };
+            along.push(resize_matrix::Along { axis, input, output, scale, region });
+        }
+        if self.policy != "stretch" && !by_scale {
+            let each = along.iter().map(|along| along.scale);
+            let scale = if self.policy == "not_larger" {
+                each.fold(f64::INFINITY, f64::min)
+            } else {
+                each.fold(0.0, f64::max)
+            };
+            for along in &mut along {
+                along.scale = scale;
+                along.output = (scale * along.input as f64 + 0.5).floor() as usize;
+            }
+        }
+        along.retain(|along| along.scale != 1.0 || along.region != [0.0, 1.0]);
+        let rank = dims.len();
+        let planar = |axes: &[usize]| match rank {
+            4 => axes.iter().all(|a| (2..4).contains(a)) || axes.iter().all(|a| (1..3).contains(a)),
+            3 => axes.iter().all(|&a| a == 2),
+            rank => rank == 2,
+        };
+        let changed: Vec<usize> = along.iter().map(|along| along.axis).collect();
+        let special = beyond
+            || self.policy != "stretch" && !by_scale
+            || self.coordinates == "align_corners" && by_scale && fractional
+            || !planar(&changed);
+        Ok(special.then_some(along))
     }
 }
 

@@ -42,6 +42,7 @@ cases! {
     average_pool2d,
     batch_to_space,
     binary,
+    bit_cast,
     bitwise_not,
     cast,
     cast_small,

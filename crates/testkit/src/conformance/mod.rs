@@ -46,6 +46,20 @@ impl Outcome {
     pub fn refused(reason: impl ToString) -> Self {
         Self::Refused { op: String::new(), reason: reason.to_string() }
     }
+
+    /// A refusal in the words of a report on a file below `folder`: `FILE: node 3 'name' (Op): why`.
+    /// Only the first of several lines is kept, and no path.
+    fn refused_in(folder: &Path, report: &str) -> Self {
+        let line = report.lines().next().unwrap_or_default();
+        let line = line.replace(&format!("{}/", folder.display()), "");
+        let behind = line.split_once(": ").filter(|(file, _)| file.contains('.'));
+        let reason = behind.map_or(line.as_str(), |(_, reason)| reason).to_owned();
+        let place = reason.strip_prefix("node ").and_then(|rest| rest.split_once("): "));
+        match place.and_then(|(place, why)| Some((place.rsplit_once('(')?.1, why))) {
+            Some((op, why)) => Self::Refused { op: op.to_owned(), reason: why.to_owned() },
+            None => Self::refused(reason),
+        }
+    }
 }
 
 /// A set of cases.
@@ -115,4 +129,20 @@ fn listing(folder: &Path) -> Result<Vec<PathBuf>, String> {
     }
     paths.sort_unstable();
     Ok(paths)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_name_the_operator_and_no_path() {
+        let report = "/zoo/a/b.tflite: node 3 'x' (ADD): no kernel: why\nmore";
+        let refused =
+            |op: &str, reason: &str| Outcome::Refused { op: op.into(), reason: reason.into() };
+        let folder = Path::new("/zoo");
+        assert_eq!(Outcome::refused_in(folder, report), refused("ADD", "no kernel: why"));
+        assert_eq!(Outcome::refused_in(folder, "node '' (add): why"), refused("add", "why"));
+        assert_eq!(Outcome::refused_in(folder, "a sentence"), refused("", "a sentence"));
+    }
 }

@@ -28,7 +28,7 @@ pub(super) fn cases(folder: &Path) -> Result<Vec<String>, String> {
 }
 
 pub(super) fn run(folder: &Path, case: &str) -> Outcome {
-    run_case(folder, case).unwrap_or_else(Outcome::refused)
+    run_case(folder, case).unwrap_or_else(|reason| Outcome::refused_in(folder, &reason))
 }
 
 fn run_case(folder: &Path, case: &str) -> Result<Outcome, String> {

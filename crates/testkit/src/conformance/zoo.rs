@@ -19,7 +19,7 @@ pub(super) fn run(folder: &Path, case: &str) -> Outcome {
     };
     match zoo::check(&entry, 1) {
         zoo::Outcome::Match { .. } => Outcome::Passed { fixed: 0, inputs: entry.inputs.len() },
-        zoo::Outcome::Refused(reason) => Outcome::refused(reason),
+        zoo::Outcome::Refused(reason) => Outcome::refused_in(folder, &reason),
         zoo::Outcome::Wrong(place) => Outcome::Wrong(place),
     }
 }
