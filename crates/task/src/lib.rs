@@ -10,7 +10,7 @@
 //! `out1`, ...; a front takes `picture` and yields `in0` and, where the back asks for it,
 //! `placement`; a back takes outputs, thresholds and whatever the front saw or yielded.
 //!
-//! Each kind of task is one file, listed in [`kinds`]. This crate knows graphs, no files and no
+//! Each kind of task is one file, listed in `kinds`. This crate knows graphs, no files and no
 //! terminals.
 
 mod error;

@@ -11,7 +11,7 @@ crate::payload! {
     pub struct Signal {
         /// Which one.
         pub stage: Stage,
-        /// Its parameters, in the order of [`STAGES`].
+        /// Its parameters, in the order of `STAGES`.
         pub numbers: Vec<i64>,
     }
 }
