@@ -91,7 +91,6 @@ kernels! {
     127 => prior_detections,
     128 => nms,
     129 => roi_align,
-    132 => grid_sample,
     150 => picture,
     151 => suppress,
     152 => ctc,

@@ -175,7 +175,6 @@ registry! {
         gather::Gather,
         gather_elements::GatherElements,
         gather_nd::GatherNd,
-        grid_sample::GridSample,
         gru::Gru,
         if_else::IfElse,
         is_special::IsSpecial,

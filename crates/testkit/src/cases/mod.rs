@@ -62,7 +62,6 @@ cases! {
     gather,
     gather_elements,
     gather_nd,
-    grid_sample,
     gru,
     if_else,
     is_special,
