@@ -107,7 +107,18 @@ impl Folder {
         let Some(folder) = &self.folder else { return Err(refused(name, "it is not open")) };
         let is_file = |mode| FileType::from_raw_mode(mode) == FileType::RegularFile;
         // Looked at before it is opened, because opening a device may do something.
-        let before = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
+        let look = || statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).map_err(failed);
+        let mut before = look()?;
+        // A link that is made and removed again leaves its mark in the time of the file's last change,
+        // which tells only what lies further apart than the clock's steps.
+        let mut rounds = 0..3;
+        while is_file(before.st_mode) && has_just_changed(before.st_ctime, before.st_ctime_nsec) {
+            if rounds.next().is_none() {
+                return Err(refused(name, "it keeps changing"));
+            }
+            std::thread::sleep(SETTLED);
+            before = look()?;
+        }
         if !is_file(before.st_mode) {
             return Err(refused(name, "it is a link, a folder, a pipe or a device"));
         }
@@ -132,8 +143,8 @@ impl Folder {
         let opened = openat(folder, name, flags, Mode::empty());
         let opened = opened.map_err(failed)?;
         let now = fstat(&opened).map_err(failed)?;
-        // A second name may have come and gone in between: then it is another file.
-        let is_same = (before.st_dev, before.st_ino) == (now.st_dev, now.st_ino);
+        let is_same = (before.st_dev, before.st_ino) == (now.st_dev, now.st_ino)
+            && (before.st_ctime, before.st_ctime_nsec) == (now.st_ctime, now.st_ctime_nsec);
         if !is_same || !is_file(now.st_mode) || now.st_nlink != 1 {
             return Err(refused(name, "it is a link, or was exchanged while it was opened"));
         }
@@ -156,6 +167,22 @@ impl Folder {
         }
         Ok(file)
     }
+}
+
+/// Longer than the steps in which file systems count time.
+#[cfg(unix)]
+const SETTLED: std::time::Duration = std::time::Duration::from_millis(60);
+
+/// Whether a time, in seconds and nanoseconds since 1970, is less than [`SETTLED`] ago.
+#[cfg(unix)]
+fn has_just_changed(seconds: impl TryInto<u64>, nanoseconds: impl TryInto<u32>) -> bool {
+    let (Ok(seconds), Ok(nanoseconds)) = (seconds.try_into(), nanoseconds.try_into()) else {
+        return false;
+    };
+    let changed = std::time::Duration::from_secs(seconds)
+        .saturating_add(std::time::Duration::from_nanos(nanoseconds.into()));
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+    changed <= now && now - changed < SETTLED
 }
 
 impl ExternalData for Folder {
@@ -332,13 +359,17 @@ mod tests {
         let (mut read, mut refused) = (0, 0);
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                for turn in 0.. {
+                for turn in 0usize.. {
                     match turn % 4 {
                         0 => std::os::unix::fs::symlink(&secret, &spare).unwrap(),
                         2 => fs::hard_link(&secret, &spare).unwrap(),
                         _ => fs::write(&spare, b"0123").unwrap(),
                     }
                     fs::rename(&spare, &target).unwrap();
+                    // Now and then long enough for the gate to take the file for settled.
+                    std::thread::sleep(std::time::Duration::from_millis(
+                        [0, 70, 0, 1][turn / 4 % 4],
+                    ));
                     if stop.load(Ordering::Relaxed) {
                         break;
                     }
@@ -346,7 +377,7 @@ mod tests {
             });
             let _stop = Stop(&stop);
             let started = std::time::Instant::now();
-            while (read < 1000 || refused < 1000) && started.elapsed().as_secs() < 10 {
+            while started.elapsed().as_millis() < 3000 {
                 let mut gate = Folder::new(&inner);
                 match gate.size("w.bin").and_then(|_| gate.read("w.bin", 0, 4)) {
                     Ok(bytes) => {
