@@ -18,7 +18,7 @@ use crate::dim::Dim;
 use crate::error::ImportError;
 use crate::foreign::{ForeignDim, ForeignGraph, ForeignModel, ForeignNode};
 use crate::foreign::{ForeignQuant, ForeignTensor, Format};
-use crate::foreign_node::NodeView;
+use crate::foreign_node::{Marked, NodeView};
 use crate::ids::{GraphId, SymbolId, ValueId};
 use crate::infer::fits;
 use crate::model::{Def, Meta, Model, State, Symbol};
@@ -581,8 +581,8 @@ impl<'a> GraphImporter<'a, '_> {
             op: &node.op,
             version: node.version,
             name: &node.name,
-            inputs,
-            blobs,
+            inputs: Marked::new(inputs),
+            blobs: Marked::new(blobs),
             n_outputs: node.outputs.len(),
             output_types,
             was_u8,
@@ -594,14 +594,13 @@ impl<'a> GraphImporter<'a, '_> {
         };
         self.b.node_name.clone_from(&node.name);
         let mut values = (importer.import)(&view, &mut self.b)?;
+        let inputs: Vec<_> = view.inputs.items().collect();
         let allowed = nodes_allowed(self.model).saturating_mul(8);
         if allowed < self.b.graph().nodes.len() {
             let message = format!("the model's operators become more than {allowed} nodes");
             return Err(ImportError::unsupported(message));
         }
-        if let [first, ..] = view.unread().as_slice() {
-            return Err(ImportError::unsupported("is not honoured").attribute(*first));
-        }
+        view.check_read()?;
         self.remembered.extend(view.remembered.take());
         for (index, value) in view.assigned.take() {
             let tensor = node.inputs.get(index).copied().flatten();
@@ -616,7 +615,7 @@ impl<'a> GraphImporter<'a, '_> {
         }
         for (&output, value) in node.outputs.iter().zip(&mut values) {
             let Some(output) = output else { continue };
-            self.settle(output, value, &view.inputs)?;
+            self.settle(output, value, &inputs)?;
         }
         Ok(Some(values.into_iter().map(Slot::Value).collect()))
     }

@@ -1,6 +1,6 @@
 //! A foreign node as its dossier reads it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use crate::builder::Builder;
 use crate::error::ImportError;
@@ -11,8 +11,8 @@ use crate::types::{Const, TensorType};
 
 /// A foreign node whose inputs are values of the graph under construction.
 ///
-/// Every attribute that a dossier does not read is an error after the import, so nothing in a file
-/// is ignored in silence.
+/// Every attribute, input and learned blob that a dossier does not read is an error after the
+/// import, so nothing in a file is ignored in silence.
 pub struct NodeView<'a> {
     /// Where it came from.
     pub format: Format,
@@ -22,10 +22,6 @@ pub struct NodeView<'a> {
     pub version: u32,
     /// The author's name for the node.
     pub name: &'a str,
-    /// `None` is an optional input that is left out.
-    pub inputs: Vec<Option<ValueId>>,
-    /// Caffe's learned blobs.
-    pub blobs: Vec<ValueId>,
     /// How many outputs somebody may read.
     pub n_outputs: usize,
     /// The outputs' types where the file declares them (TFLite always does), `u8` data of models
@@ -35,9 +31,44 @@ pub struct NodeView<'a> {
     pub was_u8: bool,
     pub(crate) attrs: &'a [(String, AttrValue)],
     pub(crate) read: RefCell<Vec<bool>>,
+    /// `None` is an optional input that is left out.
+    pub(crate) inputs: Marked<Option<ValueId>>,
+    /// Caffe's learned blobs.
+    pub(crate) blobs: Marked<ValueId>,
     pub(crate) attr_tensors: &'a dyn Fn(usize) -> Option<Const>,
     pub(crate) assigned: RefCell<Vec<(usize, ValueId)>>,
     pub(crate) remembered: RefCell<Vec<State>>,
+}
+
+/// A list that knows which of its items have been read.
+pub(crate) struct Marked<T> {
+    items: Vec<(T, Cell<bool>)>,
+}
+
+impl<T: Copy> Marked<T> {
+    pub fn new(items: impl IntoIterator<Item = T>) -> Self {
+        Self { items: items.into_iter().map(|item| (item, Cell::new(false))).collect() }
+    }
+
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    pub fn items(&self) -> impl Iterator<Item = T> {
+        self.items.iter().map(|(item, _)| *item)
+    }
+
+    fn read(&self, index: usize) -> Option<T> {
+        let (item, read) = self.items.get(index)?;
+        read.set(true);
+        Some(*item)
+    }
+
+    fn unread(&self) -> impl Iterator<Item = (usize, T)> {
+        let unread =
+            |(index, (item, read)): (_, &(T, Cell<bool>))| (!read.get()).then_some((index, *item));
+        self.items.iter().enumerate().filter_map(unread)
+    }
 }
 
 impl NodeView<'_> {
@@ -54,8 +85,8 @@ impl NodeView<'_> {
             op,
             version: self.version,
             name: self.name,
-            inputs,
-            blobs: self.blobs.clone(),
+            inputs: Marked::new(inputs),
+            blobs: Marked::new(None),
             n_outputs: 1,
             output_types: Vec::new(),
             was_u8: self.was_u8,
@@ -83,7 +114,24 @@ impl NodeView<'_> {
 
     /// Input `index`, if it is there.
     pub fn optional(&self, index: usize) -> Option<ValueId> {
-        self.inputs.get(index).copied().flatten()
+        self.inputs.read(index).flatten()
+    }
+
+    /// How many inputs the file lists, those that are left out included.
+    pub fn n_inputs(&self) -> usize {
+        self.inputs.len()
+    }
+
+    /// Learned blob `index` of a Caffe layer, if it is there.
+    pub fn blob(&self, index: usize) -> Option<ValueId> {
+        self.blobs.read(index)
+    }
+
+    /// Marks inputs as read that cannot change the result here.
+    pub fn ignore_inputs(&self, inputs: impl IntoIterator<Item = usize>) {
+        for index in inputs {
+            self.inputs.read(index);
+        }
     }
 
     /// The declared type of output `index`.
@@ -147,11 +195,37 @@ impl NodeView<'_> {
         }
     }
 
-    /// Names of the attributes nobody has read.
-    pub fn unread(&self) -> Vec<&str> {
+    /// Refuses a node of which something has not been read.
+    ///
+    /// # Errors
+    /// Names the first attribute, input or learned blob that nobody has read.
+    pub(crate) fn check_read(&self) -> Result<(), ImportError> {
         let read = self.read.borrow();
-        let attrs = self.attrs.iter().zip(read.iter());
-        attrs.filter(|(_, read)| !**read).map(|((key, _), _)| key.as_str()).collect()
+        let mut attrs = self.attrs.iter().zip(read.iter());
+        if let Some(((name, _), _)) = attrs.find(|(_, read)| !**read) {
+            return Err(ImportError::unsupported("is not honoured").attribute(name.as_str()));
+        }
+        if let Some((index, _)) = self.inputs.unread().find(|(_, input)| input.is_some()) {
+            return Err(too_many("input", index, self.op, self.n_inputs()));
+        }
+        match self.blobs.unread().next() {
+            Some((index, _)) => Err(too_many("learned blob", index, self.op, self.blobs.len())),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses an attribute that counts inputs or outputs and says another number than there are.
+    ///
+    /// # Errors
+    /// When it does, or is no integer.
+    pub fn counted(&self, name: &str, there: usize) -> Result<(), ImportError> {
+        match self.opt_int(name)? {
+            Some(stated) if usize::try_from(stated) != Ok(there) => {
+                let message = format!("says {stated}, but there are {there}");
+                Err(ImportError::malformed(message).attribute(name))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn wrong_kind(name: &str, expected: &str) -> ImportError {
@@ -262,4 +336,9 @@ impl NodeView<'_> {
             Some(_) => Err(Self::wrong_kind(name, "a tensor")),
         }
     }
+}
+
+/// The refusal of what stands at `index` of a list that holds `given` items and is read only so far.
+pub(crate) fn too_many(what: &str, index: usize, op: &str, given: usize) -> ImportError {
+    ImportError::unsupported(format!("{what} {index} of {given} is not honoured by {op} here"))
 }

@@ -66,3 +66,15 @@ fn hostile_files_are_refused() {
     assert!(faults.is_empty(), "{} of {} files", faults.len(), bombs.len());
     println!("{} files", bombs.len());
 }
+
+#[test]
+fn odd_files_mean_what_others_read() {
+    for odd in bombs::contradictions::odd() {
+        let model = embarca::Model::from_bytes(&odd.bytes, &Default::default());
+        let model = model.unwrap_or_else(|error| panic!("{}: {error}", odd.name));
+        let mut session = model.plan(Default::default()).unwrap().session().unwrap();
+        session.input_bytes(0).unwrap().copy_from_slice(&odd.input);
+        session.run().unwrap();
+        assert_eq!(session.output_bytes(0).unwrap(), odd.output, "{}", odd.name);
+    }
+}

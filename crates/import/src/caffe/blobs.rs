@@ -25,12 +25,17 @@ impl<'a> Blob<'a> {
     /// elements than the shape asks for.
     pub fn read(mut proto: Message<'a>, budget: &mut Budget<'_>) -> Result<Self, ReadError> {
         let legacy = ["num", "channels", "height", "width"];
-        let stated = match proto.message("shape") {
-            Some(shape) => shape.ints("dim"),
-            None if legacy.iter().any(|axis| proto.get(axis).is_some()) => {
-                legacy.iter().map(|axis| proto.int(axis).unwrap_or(0)).collect()
+        let old: Option<Vec<i64>> = legacy
+            .iter()
+            .any(|axis| proto.get(axis).is_some())
+            .then(|| legacy.iter().map(|axis| proto.int(axis).unwrap_or(0)).collect());
+        let stated = match (proto.message("shape").map(|shape| shape.ints("dim")), old) {
+            (Some(shape), Some(old)) if inner(&shape) != inner(&old) => {
+                let what = format!("shape {shape:?} contradicts the older {old:?}");
+                return Err(ReadError::malformed(what));
             }
-            None => Vec::new(),
+            (Some(shape), _) => shape,
+            (None, old) => old.unwrap_or_default(),
         };
         budget.rank(stated.len())?;
         let dims: Result<Vec<u64>, _> = stated.iter().map(|&dim| u64::try_from(dim)).collect();
@@ -67,6 +72,12 @@ impl<'a> Blob<'a> {
             self.dims = vec![self.dims.iter().product()];
         }
     }
+}
+
+/// A shape without its leading axes of 1.
+fn inner(shape: &[i64]) -> &[i64] {
+    let outer = shape.iter().take_while(|&&dim| dim == 1).count();
+    shape.get(outer..).unwrap_or_default()
 }
 
 /// NVIDIA's bytes of any of its types as f32; what is f32 already stays borrowed.

@@ -1,6 +1,7 @@
 //! Tensors of a TFLite graph: types, shapes, quantization, constants.
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 use embarca_ir::foreign::{ForeignDim, ForeignGraph, ForeignQuant, ForeignTensor};
 use embarca_num::DType;
@@ -49,6 +50,24 @@ enum Stored {
     Packed(DType),
     /// Handles of run-time objects, which have no content.
     Handle,
+}
+
+impl Stored {
+    /// What quantized elements of up to 16 bits can be.
+    fn range(self) -> Option<RangeInclusive<i64>> {
+        let (Self::Whole(dtype) | Self::Packed(dtype)) = self else { return None };
+        Some(match dtype {
+            DType::I2 => -2..=1,
+            DType::I4 => -8..=7,
+            DType::U4 => 0..=15,
+            DType::I8 => -128..=127,
+            DType::U8 => 0..=255,
+            // The specification of quantization leaves 16 bits no offset.
+            DType::I16 => 0..=0,
+            DType::U16 => 0..=65_535,
+            _ => return None,
+        })
+    }
 }
 
 /// By the number of `TensorType`.
@@ -141,7 +160,7 @@ fn read_named<'a>(
     }
 
     let quant = match table.table(tensor_fields::QUANTIZATION)? {
-        Some(table) => quant(table, dims.as_deref(), budget)?,
+        Some(table) => quant(table, stored, dims.as_deref(), budget)?,
         None => None,
     };
     Ok(ForeignTensor {
@@ -238,6 +257,7 @@ fn known(dims: &[ForeignDim]) -> Option<Vec<u64>> {
 
 fn quant(
     table: Table<'_>,
+    stored: Stored,
     dims: Option<&[ForeignDim]>,
     budget: &mut Budget<'_>,
 ) -> Result<Option<ForeignQuant>, ReadError> {
@@ -281,6 +301,16 @@ fn quant(
             return Err(ReadError::malformed_at(zeros.at, what));
         }
     };
+    if let Some(range) = stored.range() {
+        if let [0.0] = scale_values[..] {
+            return Err(ReadError::malformed_at(scales.at, "the quantization scale is 0"));
+        }
+        if let Some(zero) = zero_points.iter().find(|zero| !range.contains(zero)) {
+            let (low, high) = (range.start(), range.end());
+            let what = format!("zero point {zero} lies outside {low} to {high}");
+            return Err(ReadError::malformed_at(zeros.at, what));
+        }
+    }
     let axis = table.i32(quantization::QUANTIZED_DIMENSION, 0)?;
     let axis = channel_axis(axis, count, dims)?;
     Ok(Some(ForeignQuant { scales: scale_values, zero_points, axis }))

@@ -10,6 +10,7 @@ use super::{Frame, GraphImporter, Obstacles, Slot};
 use crate::dim::Dim;
 use crate::error::{Blame, ImportError};
 use crate::foreign::{AttrValue, ForeignNode, Format};
+use crate::foreign_node::too_many;
 use crate::ids::{ConstId, GraphId, ValueId};
 use crate::model::{Def, Graph, Output};
 use crate::ops;
@@ -92,6 +93,14 @@ pub(super) fn graph_attr(node: &ForeignNode, name: &str) -> Result<usize, Import
 pub(super) fn only(node: &ForeignNode, names: &[&str]) -> Result<(), ImportError> {
     match node.attrs.iter().find(|(key, _)| !names.contains(&key.as_str())) {
         Some((key, _)) => Err(ImportError::unsupported("is not honoured").attribute(key.as_str())),
+        None => Ok(()),
+    }
+}
+
+/// Refuses more inputs than these.
+pub(super) fn at_most(node: &ForeignNode, inputs: usize) -> Result<(), ImportError> {
+    match node.inputs.iter().skip(inputs).position(Option::is_some) {
+        Some(more) => Err(too_many("input", inputs + more, &node.op, node.inputs.len())),
         None => Ok(()),
     }
 }
@@ -383,8 +392,9 @@ impl<'a> GraphImporter<'a, '_> {
 
     fn onnx_if(&mut self, node: &'a ForeignNode) -> Slots {
         only(node, &["then_branch", "else_branch"])?;
+        at_most(node, 1)?;
         let branches = [graph_attr(node, "then_branch")?, graph_attr(node, "else_branch")?];
-        let Some(cond) = self.slots(node.inputs.get(..1).unwrap_or(&[]))? else { return Ok(None) };
+        let Some(cond) = self.slots(&node.inputs)? else { return Ok(None) };
         let (Some(then), Some(otherwise)) =
             (self.captured(branches[0])?, self.captured(branches[1])?)
         else {

@@ -8,6 +8,7 @@ use super::{GraphImporter, Slot};
 use crate::dim::Dim;
 use crate::error::ImportError;
 use crate::foreign::{AttrValue, ForeignNode};
+use crate::foreign_node::too_many;
 use crate::ids::ValueId;
 use crate::ops::{self, Concat, Split};
 use crate::types::Const;
@@ -59,7 +60,7 @@ impl<'a> GraphImporter<'a, '_> {
             }
             "SequenceConstruct" => {
                 only(node, &[])?;
-                Slot::List(inputs.flatten().collect())
+                Slot::List(inputs.by_ref().flatten().collect())
             }
             "SequenceAt" => {
                 only(node, &[])?;
@@ -104,7 +105,7 @@ impl<'a> GraphImporter<'a, '_> {
             "SequenceMap" => {
                 only(node, &["body"])?;
                 let items = list(next())?;
-                let others: Vec<Slot> = inputs.flatten().collect();
+                let others: Vec<Slot> = inputs.by_ref().flatten().collect();
                 return self.sequence_map(node, items, &others);
             }
             "Optional" => {
@@ -132,6 +133,10 @@ impl<'a> GraphImporter<'a, '_> {
                 next().ok_or_else(|| ImportError::malformed("input 0 is missing"))?
             }
         };
+        if inputs.any(|input| input.is_some()) {
+            let given = node.inputs.len();
+            return Err(too_many("input", given - inputs.len() - 1, &node.op, given));
+        }
         if matches!(&result, Slot::List(items) if MAX_LENGTH < items.len()) {
             return Err(ImportError::unsupported("a sequence of more than 4096 elements"));
         }

@@ -3,7 +3,7 @@
 
 use embarca_num::DType;
 
-use super::control::Slots;
+use super::control::{Slots, at_most};
 use super::{GraphImporter, Slot, constant, real_zeros};
 use crate::error::ImportError;
 use crate::foreign::{AttrValue, ForeignGraph, ForeignModel, ForeignNode};
@@ -149,6 +149,7 @@ fn takes_references(graph: &ForeignGraph<'_>) -> bool {
 
 impl<'a> GraphImporter<'a, '_> {
     pub(super) fn var_handle(&mut self, node: &'a ForeignNode) -> Slots {
+        at_most(node, 0)?;
         Ok(Some(vec![Slot::Handle(self.variables.number(&full_name(node)))]))
     }
 
@@ -190,6 +191,7 @@ impl<'a> GraphImporter<'a, '_> {
     }
 
     pub(super) fn read_variable(&mut self, node: &'a ForeignNode) -> Slots {
+        at_most(node, 1)?;
         let variable = self.variable(node)?;
         let declared = node.outputs.first().copied().flatten();
         let declared = self.declared(declared).ok_or_else(|| {
@@ -200,6 +202,7 @@ impl<'a> GraphImporter<'a, '_> {
     }
 
     pub(super) fn assign_variable(&mut self, node: &'a ForeignNode) -> Slots {
+        at_most(node, 2)?;
         let variable = self.variable(node)?;
         let input = node.inputs.get(1).copied().flatten();
         let input = input.ok_or_else(|| ImportError::malformed("input 1 is missing"))?;
@@ -223,6 +226,7 @@ impl<'a> GraphImporter<'a, '_> {
 
     /// Reads the initial values of variables from a graph that assigns constants to them.
     pub(super) fn call_once(&mut self, node: &'a ForeignNode) -> Slots {
+        at_most(node, 0)?;
         let graph = node.attrs.iter().find_map(|(_, value)| match value {
             AttrValue::Graph(graph) => self.model.graphs.get(*graph),
             _ => None,

@@ -50,7 +50,7 @@ fn caffe(node: &NodeView<'_>, b: &Builder<'_>) -> Result<(Vec<f32>, Vec<f32>), I
     if !node.flag("use_global_stats", true)? {
         return Err(ImportError::unsupported("has to be true").attribute("use_global_stats"));
     }
-    let [mean, variance, count] = *node.blobs.as_slice() else {
+    let [Some(mean), Some(variance), Some(count)] = [0, 1, 2].map(|index| node.blob(index)) else {
         return Err(ImportError::malformed("the layer has no learned statistics")
             .hint("give the .caffemodel with --weights"));
     };

@@ -11,7 +11,7 @@ pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, 
     node.ignore(&["stable_prod_grad"]);
     let operation = node.text("operation", "SUM")?;
     let coeff = node.opt_floats("coeff")?.unwrap_or_default();
-    let count = node.inputs.len();
+    let count = node.n_inputs();
     if !coeff.is_empty() && (coeff.len() != count || operation != "SUM") {
         return Err(ImportError::malformed("is not one for each summand").attribute("coeff"));
     }

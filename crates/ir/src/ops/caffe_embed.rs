@@ -13,12 +13,12 @@ pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, 
         ImportError::malformed("the layer has no learned weights")
             .hint("give the .caffemodel with --weights")
     };
-    let table = node.blobs.first().copied().ok_or_else(missing)?;
+    let table = node.blob(0).ok_or_else(missing)?;
     let index = cast::to(b, node.input(0)?, DType::I32)?;
     let rows = b.op(Gather { axis: 0, batch_dims: 0 }, &[table, index])?;
     if !with_bias {
         return one(rows);
     }
-    let bias = node.blobs.get(1).copied().ok_or_else(missing)?;
+    let bias = node.blob(1).ok_or_else(missing)?;
     one(b.op(Add {}, &[rows, bias])?)
 }

@@ -30,7 +30,7 @@ pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, 
         ImportError::malformed("the layer has no learned scale")
             .hint("give the .caffemodel with --weights")
     };
-    let scale = node.blobs.first().copied().ok_or_else(missing)?;
+    let scale = node.blob(0).ok_or_else(missing)?;
     let mut dims = vec![Dim::Known(1); rank - 1];
     if !node.flag("channel_shared", true)? {
         dims[0] = dim::product(&b.ty(scale).dims);

@@ -11,7 +11,7 @@ pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, 
     let (mut x, axes) = spatial::enter(b, node.input(0)?)?;
     let times = |dim: &Dim, by: i64| dim.mul(&Dim::Known(by));
     let (size, bilinear) = if node.op == "Upsample" {
-        if node.inputs.len() != 1 {
+        if node.n_inputs() != 1 {
             let message = "unpooling by a mask of places is not supported";
             return Err(ImportError::unsupported(message).hint("upsample by a scale instead"));
         }
@@ -37,7 +37,7 @@ pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, 
         let size = match (sizes, zoom.or(shrink)) {
             ((Some(height), Some(width)), None) => [Dim::Known(height), Dim::Known(width)],
             ((None, None), Some(_)) => [along(&hw[0]), along(&hw[1])],
-            ((None, None), None) if 1 < node.inputs.len() => {
+            ((None, None), None) if 1 < node.n_inputs() => {
                 let like = &b.ty(node.input(1)?).dims;
                 match like.as_slice() {
                     [_, _, height, width] => [height.clone(), width.clone()],

@@ -12,7 +12,7 @@ pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, 
     let start = axis(node.int("axis", 1)?, rank)?;
     let count = node.int("num_axes", 1)?;
     // The factors come from a second input or are learned.
-    let mut learned = node.blobs.iter().copied();
+    let mut learned = (0..2).map_while(|index| node.blob(index));
     let missing = || ImportError::malformed("the factors are missing");
     let given = match node.optional(1) {
         Some(value) => value,

@@ -25,14 +25,14 @@ impl OpDef for Concat {
         Some("moves data; inputs of another quantization pass a table of the unsigned formula");
 
     fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
-        let mut inputs = Vec::with_capacity(node.inputs.len());
-        for index in 0..node.inputs.len() {
+        let mut inputs = Vec::with_capacity(node.n_inputs());
+        for index in 0..node.n_inputs() {
             inputs.push(node.input(index)?);
         }
         let first = node.input(0)?;
         let rank = b.rank(first);
         if node.op == "PACK" {
-            node.ignore(&["values_count"]);
+            node.counted("values_count", inputs.len())?;
             let at = axis(node.int("axis", 0)?, rank + 1)?;
             for input in &mut inputs {
                 let mut dims = b.ty(*input).dims.clone();

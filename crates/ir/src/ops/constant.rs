@@ -12,7 +12,7 @@ pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, 
             ImportError::malformed("the layer has no learned value")
                 .hint("give the .caffemodel with --weights")
         };
-        return one(node.blobs.first().copied().ok_or_else(missing)?);
+        return one(node.blob(0).ok_or_else(missing)?);
     }
     let one_of = "needs one of value, value_int, value_ints, value_float and value_floats";
     let data = if let Some(data) = node.opt_tensor("value")? {

@@ -120,11 +120,10 @@ pub(super) fn caffe_blobs(node: &NodeView<'_>) -> Result<CaffeBlobs, ImportError
         ImportError::malformed("the layer has no learned weights")
             .hint("give the .caffemodel with --weights")
     };
-    let weights = node.blobs.first().copied().ok_or_else(missing)?;
-    let bias = match (with_bias, node.blobs.get(1)) {
-        (false, _) => None,
-        (true, Some(bias)) => Some(*bias),
-        (true, None) => return Err(missing()),
+    let weights = node.blob(0).ok_or_else(missing)?;
+    let bias = match with_bias {
+        false => None,
+        true => Some(node.blob(1).ok_or_else(missing)?),
     };
     Ok((weights, bias))
 }

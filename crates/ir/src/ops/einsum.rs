@@ -25,7 +25,7 @@ pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, 
         None => (equation.as_str(), None),
     };
     let names: Vec<&str> = left.split(',').collect();
-    if names.len() != node.inputs.len() {
+    if names.len() != node.n_inputs() {
         return Err(wrong("there is not one term for each input"));
     }
     let mut terms = Vec::with_capacity(names.len());

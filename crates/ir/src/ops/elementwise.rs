@@ -70,16 +70,19 @@ pub fn known_binary(
     vec![known()]
 }
 
-/// Two operands of an operator that TFLite may follow by an activation; ONNX nodes with more (or
-/// one) fold from the left.
+/// Operators of any number of operands, which fold from the left.
+const VARIADIC: [&str; 4] = ["ADD_N", "Max", "Min", "Sum"];
+
+/// Two operands, or any number, of an operator that TFLite may follow by an activation.
 pub fn import_binary<T: OpDef + Into<Op>>(
     op: &T,
     node: &NodeView<'_>,
     b: &mut Builder<'_>,
 ) -> Result<Vec<ValueId>, ImportError> {
-    let mut result = node.input(0)?;
-    for index in 1..node.inputs.len() {
-        let other = node.input(index)?;
+    let mut result = operand(node, b, 0)?;
+    let count = if VARIADIC.contains(&node.op) { node.n_inputs() } else { 2 };
+    for index in 1..count {
+        let other = operand(node, b, index)?;
         result = b.op(op.clone(), &[result, other])?;
     }
     match node.format {
@@ -90,6 +93,17 @@ pub fn import_binary<T: OpDef + Into<Op>>(
         }
         _ => one(result),
     }
+}
+
+/// An operand. TFLite's kernels compute with wide integers as they are stored, whatever scale the
+/// file gives them.
+fn operand(node: &NodeView<'_>, b: &mut Builder<'_>, index: usize) -> Result<ValueId, ImportError> {
+    let value = node.input(index)?;
+    let is_wide = matches!(b.ty(value).dtype, DType::I32 | DType::I64);
+    if node.format == Format::TfLite && is_wide {
+        return Ok(b.relabel(value, None)?);
+    }
+    Ok(value)
 }
 
 /// [`import_binary`] of the greater or smaller of two: TFLite's kernels compare stored integers.

@@ -8,6 +8,7 @@ pub const U8_AS_I8: Option<&str> = None;
 
 pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
     let (rows, table) = (node.input(0)?, node.input(1)?);
+    super::gather::from_the_front(node, b, rows)?;
     let quant = b.ty(table).quant.clone();
     let y = b.op(Gather { axis: 0, batch_dims: 0 }, &[table, rows])?;
     let real = node.output_type(0).is_some_and(|ty| ty.dtype == DType::F32);

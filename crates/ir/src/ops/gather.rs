@@ -35,6 +35,7 @@ impl OpDef for Gather {
             }
             _ => 0,
         };
+        from_the_front(node, b, indices)?;
         let indices = index_type(b, indices)?;
         let y = b.op(Self { axis: at, batch_dims }, &[x, indices])?;
         one(y)
@@ -88,6 +89,25 @@ impl OpDef for Gather {
         let (axis, batch_dims) = (moves::narrow(self.axis)?, moves::narrow(self.batch_dims)?);
         io.input(1)?;
         Ok(Lowered::plain(&kernel::ANY, &kernel::Params { axis, batch_dims }, 2))
+    }
+}
+
+/// Refuses constant indices that count from the end in a format that has none.
+///
+/// # Errors
+/// When one is negative in a TFLite file.
+pub fn from_the_front(
+    node: &NodeView<'_>,
+    b: &Builder<'_>,
+    indices: ValueId,
+) -> Result<(), ImportError> {
+    if node.format != Format::TfLite {
+        return Ok(());
+    }
+    let known = b.const_of(indices).and_then(Const::to_f64).unwrap_or_default();
+    match known.iter().find(|&&index| index < 0.0) {
+        Some(index) => Err(ImportError::malformed(format!("index {index} is negative"))),
+        None => Ok(()),
     }
 }
 

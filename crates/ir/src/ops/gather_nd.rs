@@ -22,6 +22,7 @@ impl OpDef for GatherNd {
         let batch = node.int("batch_dims", 0)?;
         let negative = || ImportError::malformed("is negative").attribute("batch_dims");
         let batch_dims = usize::try_from(batch).map_err(|_| negative())?;
+        super::gather::from_the_front(node, b, node.input(1)?)?;
         one(b.op(Self { batch_dims }, &[node.input(0)?, node.input(1)?])?)
     }
 

@@ -14,6 +14,9 @@ pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, 
     let x = node.input(0)?;
     // At inference dropout keeps every element.
     node.ignore(&["ratio", "seed", "dropout_ratio", "scale_train"]);
+    if node.op == "Dropout" && 12 <= node.version {
+        node.ignore_inputs([1]);
+    }
     if let (12.., Some(training)) = (node.version, node.optional(2)) {
         let Some(training) = b.operand(training).ints() else {
             return Err(ImportError::unknown(training, "training_mode is not a constant"));

@@ -66,7 +66,10 @@ impl OpDef for Lrn {
     fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
         let x = node.input(0)?;
         if node.format == Format::TfLite {
-            let reach = u32::try_from(node.int("radius", 0)?).unwrap_or(0);
+            let radius = node.int("radius", 0)?;
+            let reach = u32::try_from(radius).map_err(|_| {
+                ImportError::malformed(format!("is {radius}")).attribute("radius")
+            })?;
             let (alpha, beta) = (node.float("alpha", 0.0)?, node.float("beta", 0.0)?);
             let bias = node.float("bias", 0.0)?;
             return one(b.op(Self { before: reach, after: reach, alpha, beta, bias }, &[x])?);

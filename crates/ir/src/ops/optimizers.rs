@@ -19,9 +19,9 @@ pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, 
     let (rate, count) = (node.input(0)?, node.input(1)?);
     // Tensors come in groups: weights, gradients, then one or two states of each weight.
     let groups = if node.op == "Adam" { 4 } else { 3 };
-    let each = (node.inputs.len() - 2) / groups;
-    if each * groups + 2 != node.inputs.len() || each == 0 {
-        return Err(ImportError::malformed(format!("{} inputs", node.inputs.len())));
+    let each = (node.n_inputs() - 2) / groups;
+    if each * groups + 2 != node.n_inputs() || each == 0 {
+        return Err(ImportError::malformed(format!("{} inputs", node.n_inputs())));
     }
     let mut results = vec![Vec::with_capacity(each); groups - 1];
     for index in 0..each {

@@ -94,6 +94,22 @@ impl OpDef for Pad {
             if pairs.len() != rank || !rest.is_empty() {
                 return Err(ImportError::malformed("the padding is not a pair for each axis"));
             }
+            if let Some(by) = pads.iter().find(|&&by| by < 0) {
+                return Err(ImportError::malformed(format!("padding by {by} elements")));
+            }
+            let dims = &b.ty(x).dims;
+            let farthest = |dim: &Dim| match mode {
+                Mode::Reflect => dim.known().map(|dim| dim - 1),
+                Mode::Symmetric => dim.known(),
+                _ => None,
+            };
+            for (dim, pair) in dims.iter().zip(pairs) {
+                let most = farthest(dim).unwrap_or(i64::MAX);
+                if let Some(by) = pair.iter().find(|&&by| most < by) {
+                    let message = format!("{by} elements are mirrored of {dim}");
+                    return Err(ImportError::malformed(message));
+                }
+            }
             pairs.iter().map(|[before, after]| (*before, *after)).unzip()
         };
         let y = b.op(Self { mode: PadMode(mode), before, after, value }, &[x])?;

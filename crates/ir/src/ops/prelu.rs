@@ -24,7 +24,7 @@ impl OpDef for Prelu {
         }
         let shared = node.flag("channel_shared", false)?;
         let missing = || ImportError::malformed("the slopes are missing");
-        let slope = *node.blobs.first().ok_or_else(missing)?;
+        let slope = node.blob(0).ok_or_else(missing)?;
         let mut dims = vec![Dim::Known(1); if shared { 0 } else { b.rank(x) }];
         if !shared && 1 < dims.len() {
             // One slope for each index of axis 1.

@@ -59,7 +59,7 @@ pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, 
         }
         "QLinearConcat" => {
             let mut parts = Vec::new();
-            for first in (2..node.inputs.len()).step_by(3) {
+            for first in (2..node.n_inputs()).step_by(3) {
                 parts.push(real(node, b, [first, first + 1, first + 2], None)?);
             }
             let parts: Vec<_> = parts.into_iter().map(Some).collect();

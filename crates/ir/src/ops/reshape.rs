@@ -36,10 +36,13 @@ impl OpDef for Reshape {
             }
             (Format::TfLite, "RESHAPE") => {
                 let attribute = node.opt_ints("new_shape")?;
-                let wanted = match (node.optional(1), attribute) {
+                let list = node.optional(1).filter(|&shape| b.rank(shape) == 1);
+                let wanted = match (list, attribute) {
                     (Some(shape), _) if b.operand(shape).known.is_some() => {
                         b.dims(shape, "the shape")?
                     }
+                    // Old converters write [0] for the shape of a scalar.
+                    (_, Some(wanted)) if wanted == [0] => Vec::new(),
                     (_, Some(wanted)) => wanted.into_iter().map(Dim::Known).collect(),
                     (Some(shape), None) => b.dims(shape, "the shape")?,
                     (None, None) => return Err(ImportError::malformed("there is no shape")),

@@ -63,11 +63,15 @@ fn import_tflite(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId
             return Err(ImportError::malformed(message).attribute("half_pixel_centers"));
         }
     };
+    let size = b.dims(node.input(1)?, "the size")?;
+    if let Some(side) = size.iter().find(|side| side.known().is_some_and(|side| side < 1)) {
+        return Err(ImportError::malformed(format!("a picture of size {side} results")));
+    }
     let op = Resize {
         mode: if nearest { "nearest" } else { "linear" }.to_owned(),
         coordinates: coordinates.to_owned(),
         rounding: if corners { "round_prefer_ceil" } else { "floor" }.to_owned(),
-        size: b.dims(node.input(1)?, "the size")?,
+        size,
         scales: [0.0; 2],
         tflite: true,
         cubic_a: 0.0,

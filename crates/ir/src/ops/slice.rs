@@ -136,8 +136,14 @@ impl OpDef for Slice {
             "REVERSE_V2" => {
                 let dims = &b.ty(x).dims;
                 let mut parts: Vec<Part> = dims.iter().map(Part::whole).collect();
+                let mut seen = Vec::new();
                 for at in b.ints(node.input(1)?, "the reversed axes")? {
                     let at = axis(at, dims.len())?;
+                    if seen.contains(&at) {
+                        let message = format!("axis {at} is reversed twice");
+                        return Err(ImportError::malformed(message));
+                    }
+                    seen.push(at);
                     parts[at] = Part::new(&dims[at], None, None, -1)?;
                 }
                 parts
@@ -251,9 +257,13 @@ fn tflite_parts(node: &NodeView<'_>, b: &Builder<'_>) -> Result<Vec<Part>, Impor
     }
     let each = dims.iter().zip(begin.iter().zip(&size));
     let parts = each.map(|(dim, (begin, size))| {
+        if size.known().is_some_and(|size| size < -1) {
+            return Err(ImportError::malformed(format!("a slice of {size} elements")));
+        }
         let end = if *size == Dim::Known(-1) { dim.clone() } else { begin.add(size) };
         if end.sub(dim).known().is_some_and(|over| 0 < over)
             || begin.known().is_some_and(|begin| begin < 0)
+            || begin.sub(dim).known().is_some_and(|over| 0 < over)
         {
             let message = format!("elements {begin} to {end} are taken of {dim}");
             return Err(ImportError::malformed(message));

@@ -32,16 +32,16 @@ impl OpDef for Split {
         let parts = node.n_outputs;
         let (at, sizes) = match node.op {
             "SPLIT" => {
-                node.ignore(&["num_splits"]);
+                node.counted("num_splits", parts)?;
                 (moves::int_input(node, b, 0)?, None)
             }
             "SPLIT_V" => {
-                node.ignore(&["num_splits"]);
+                node.counted("num_splits", parts)?;
                 let sizes = b.dims(node.input(1)?, "the list of sizes")?;
                 (moves::int_input(node, b, 2)?, Some(sizes))
             }
             "UNPACK" => {
-                node.ignore(&["num"]);
+                node.counted("num", parts)?;
                 (node.int("axis", 0)?, Some(vec![Dim::Known(1); parts]))
             }
             "Slice" => {
@@ -53,7 +53,7 @@ impl OpDef for Split {
             }
             _ => {
                 // Since opset 18 a number of parts of equal size, the last perhaps smaller.
-                node.ignore(&["num_outputs"]);
+                node.counted("num_outputs", parts)?;
                 let sizes = match (node.opt_ints("split")?, node.optional(1)) {
                     (Some(sizes), _) => Some(sizes.into_iter().map(Dim::Known).collect()),
                     (None, Some(sizes)) => Some(b.dims(sizes, "the list of sizes")?),

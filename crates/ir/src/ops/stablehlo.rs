@@ -46,7 +46,7 @@ pub const SPELLINGS: &[Spelling] = &[
 pub const U8_AS_I8: Option<&str> = None;
 
 pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
-    if node.inputs.iter().flatten().any(|&input| b.ty(input).is_quantized()) {
+    if node.inputs.items().flatten().any(|input| b.ty(input).is_quantized()) {
         return Err(ImportError::unsupported("quantized tensors are not supported here"));
     }
     let name = node.op.strip_prefix("STABLEHLO_").unwrap_or(node.op);
@@ -113,7 +113,7 @@ pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, 
         }
         "CONCATENATE" => {
             let at = axis(node.int("dimension", 0)?, b.rank(x))?;
-            let parts = (0..node.inputs.len()).map(|index| node.input(index));
+            let parts = (0..node.n_inputs()).map(|index| node.input(index));
             b.op(Concat { axis: at }, &parts.collect::<Result<Vec<_>, _>>()?)?
         }
         "CONVERT" => {

@@ -9,9 +9,9 @@ pub const U8_AS_I8: Option<&str> = Some("moves data");
 pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
     let x = node.input(0)?;
     let dims = b.ty(x).dims.clone();
-    let begin = b.dims(node.input(1)?, "the start of the slice")?;
-    let end = b.dims(node.input(2)?, "the end of the slice")?;
-    let steps = b.ints(node.input(3)?, "the step of the slice")?;
+    let mut begin = b.dims(node.input(1)?, "the start of the slice")?;
+    let mut end = b.dims(node.input(2)?, "the end of the slice")?;
+    let mut steps = b.ints(node.input(3)?, "the step of the slice")?;
     if end.len() != begin.len() || steps.len() != begin.len() || 32 < begin.len() {
         return Err(ImportError::malformed("begin, end and strides differ in number"));
     }
@@ -25,12 +25,25 @@ pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, 
     }
     let by_length = node.flag("offset", false)?;
 
+    // Entries behind the last axis change nothing.
+    let entries = begin.len();
+    let effective = dims.len() + (0..entries).filter(|&i| has(new & !ellipsis, i)).count();
+    if effective < entries && ellipsis == 0 && (effective..entries).all(|i| !has(new, i)) {
+        begin.truncate(effective);
+        end.truncate(effective);
+        steps.truncate(effective);
+    }
+
     // Entries that take an axis of the input; the ellipsis stands for all others.
     let consuming = |i: &usize| !has(ellipsis, *i) && !has(new, *i);
     let consumed = (0..begin.len()).filter(consuming).count();
     let open = dims.len().checked_sub(consumed).ok_or_else(|| {
         ImportError::malformed(format!("{consumed} axes are sliced of {}", dims.len()))
     })?;
+    if open == 0 && ellipsis != 0 && (ellipsis.trailing_zeros() as usize) + 1 < begin.len() {
+        let message = "stands for no axis; readers of the format disagree on what that means";
+        return Err(ImportError::unsupported(message).attribute("ellipsis_mask"));
+    }
     let mut parts: Vec<Part> = Vec::with_capacity(dims.len());
     let mut shape: Vec<Dim> = Vec::with_capacity(dims.len());
     let whole = |parts: &mut Vec<Part>, shape: &mut Vec<Dim>, count: usize| {
@@ -51,6 +64,10 @@ pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, 
         }
         let dim = &dims[parts.len()];
         if has(shrink, i) {
+            if steps[i] < 1 {
+                let message = format!("one element is taken with a stride of {}", steps[i]);
+                return Err(ImportError::malformed(message));
+            }
             let at = if has(no_begin, i) { Dim::Known(0) } else { begin[i].clone() };
             let part = Part::new(dim, Some(&at), following(&at).as_ref(), 1)?;
             if part.len != Dim::Known(1) {

@@ -478,3 +478,34 @@ fn binaries() -> Vec<Bomb> {
         ),
     ]
 }
+
+/// Nets whose parts say different things.
+pub(super) fn contradictions() -> Vec<Bomb> {
+    let text = |name, bytes, refusal| {
+        super::bomb(Reader::Prototxt, name, "partial support in silence", bytes, refusal)
+    };
+    let both = |old: &[i64]| {
+        let shape = message(7, &[packed(1, &[2, 4])]);
+        let old: Vec<Vec<u8>> = (1..).zip(old).map(|(number, &dim)| int(number, dim)).collect();
+        dense(&[message(7, &[shape, old.concat(), floats(8)]), bias()])
+    };
+    vec![
+        text(
+            "a ReLU of two bottoms",
+            layer("ReLU", "bottom: \"data\""),
+            "(ReLU): input 1 of 2 is not honoured by ReLU here",
+        ),
+        text(
+            "a ReLU with two tops",
+            layer("ReLU", "top: \"z\""),
+            "(ReLU): only 1 outputs are computed",
+        ),
+        super::bomb(
+            Reader::CaffeModel,
+            "a blob of two shapes",
+            "partial support in silence",
+            both(&[1, 1, 4, 2]),
+            "blob 0: shape [2, 4] contradicts the older [1, 1, 4, 2]",
+        ),
+    ]
+}

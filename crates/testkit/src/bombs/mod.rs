@@ -4,6 +4,7 @@
 //! case stands for is a public advisory, the number of an issue, or the law of the format that it breaks.
 
 mod caffe;
+pub mod contradictions;
 mod data;
 mod flat;
 mod onnx;
@@ -71,8 +72,17 @@ fn bomb(
 
 /// All of them.
 pub fn all() -> Vec<Bomb> {
-    [onnx::bombs(), tflite::bombs(), caffe::bombs(), plan::bombs(), plan::graphs(), data::bombs()]
-        .concat()
+    [
+        onnx::bombs(),
+        tflite::bombs(),
+        caffe::bombs(),
+        contradictions::bombs(),
+        plan::bombs(),
+        plan::graphs(),
+        plan::endless(),
+        data::bombs(),
+    ]
+    .concat()
 }
 
 impl Bomb {

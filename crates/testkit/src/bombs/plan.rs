@@ -531,3 +531,29 @@ pub(super) fn graphs() -> Vec<Bomb> {
         ),
     ]
 }
+
+/// Graphs that reach themselves by calls.
+pub(super) fn endless() -> Vec<Bomb> {
+    let graphs = |name, callees: &[usize], refusal| {
+        let graph = |(index, callee): (usize, &usize)| {
+            format!(
+                "graph g{index} {{ %0 = input bool[] %1 = if_else(%0, %0) {{then=graph({callee}), \
+                 otherwise=graph({callee}), dtypes=[bool], dims=[[]]}} output %1 }}\n"
+            )
+        };
+        let text: String = callees.iter().enumerate().map(graph).collect();
+        let bytes = emb(&format!("model v1 {text}"), &0u64.to_le_bytes());
+        super::bomb(Reader::Emb, name, "endless recursion", bytes, refusal)
+    };
+    vec![
+        graphs("a graph that calls itself", &[0], "graph(0) has states or is the main graph"),
+        graphs("a graph whose callee calls itself", &[1, 1], "a graph calls itself"),
+        graphs(
+            "two graphs that call each other",
+            &[1, 0],
+            "graph(0) has states or is the main graph",
+        ),
+        graphs("a ring of four graphs", &[1, 2, 3, 0], "graph(0) has states or is the main graph"),
+        graphs("a ring behind the main graph", &[1, 2, 3, 1], "a graph calls itself"),
+    ]
+}

@@ -9,20 +9,20 @@ const RESHAPE: i32 = 22;
 const WHILE: i32 = 119;
 const CUSTOM: i32 = 32;
 
-fn tensor(name: &str, shape: &[i32], more: &[(usize, Fb)]) -> Fb {
+pub(super) fn tensor(name: &str, shape: &[i32], more: &[(usize, Fb)]) -> Fb {
     let mut fields = vec![(0, Fb::Ints(shape.to_vec())), (3, text(name))];
     fields.extend_from_slice(more);
     Fb::Table(fields)
 }
 
-fn op(inputs: &[i32], outputs: &[i32], more: &[(usize, Fb)]) -> Fb {
+pub(super) fn op(inputs: &[i32], outputs: &[i32], more: &[(usize, Fb)]) -> Fb {
     let mut fields =
         vec![(0, Fb::I32(0)), (1, Fb::Ints(inputs.to_vec())), (2, Fb::Ints(outputs.to_vec()))];
     fields.extend_from_slice(more);
     Fb::Table(fields)
 }
 
-fn graph(tensors: Vec<Fb>, inputs: &[i32], outputs: &[i32], nodes: Vec<Fb>) -> Fb {
+pub(super) fn graph(tensors: Vec<Fb>, inputs: &[i32], outputs: &[i32], nodes: Vec<Fb>) -> Fb {
     Fb::Table(vec![
         (0, Fb::Tables(tensors)),
         (1, Fb::Ints(inputs.to_vec())),
@@ -35,12 +35,12 @@ fn code(number: i32) -> Fb {
     Fb::Table(vec![(0, Fb::U8(number.min(127) as u8)), (3, Fb::I32(number))])
 }
 
-fn data(bytes: &[u8]) -> Fb {
+pub(super) fn data(bytes: &[u8]) -> Fb {
     Fb::Table(vec![(0, Fb::Bytes(bytes.to_vec()))])
 }
 
 /// Version 3, one operator code, the graphs, buffers after the empty first, `more` fields.
-fn model(number: i32, graphs: Vec<Fb>, buffers: &[Fb], more: &[(usize, Fb)]) -> Vec<u8> {
+pub(super) fn model(number: i32, graphs: Vec<Fb>, buffers: &[Fb], more: &[(usize, Fb)]) -> Vec<u8> {
     let mut all = vec![Fb::Table(vec![])];
     all.extend_from_slice(buffers);
     let mut fields = vec![

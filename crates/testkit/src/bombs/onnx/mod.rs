@@ -175,3 +175,38 @@ fn bomb(
 ) -> Bomb {
     super::bomb(Reader::Onnx, name, stands_for, bytes, refusal)
 }
+
+/// Nodes with more, or fewer, inputs and outputs than their operators have.
+pub(super) fn contradictions() -> Vec<Bomb> {
+    let bomb = |name, bytes, refusal| {
+        super::bomb(Reader::Onnx, name, "partial support in silence", bytes, refusal)
+    };
+    let of = |op: &str, inputs: &[&str], outputs: &[&str]| net(&[node(op, inputs, outputs, &[])]);
+    vec![
+        bomb(
+            "Relu of a thousand inputs",
+            of("Relu", &["x"; 1000], &["y"]),
+            "node 0 'n' (Relu): input 1 of 1000 is not honoured by Relu here",
+        ),
+        bomb(
+            "Relu with two outputs",
+            of("Relu", &["x"], &["y", "z"]),
+            "node 0 'n' (Relu): only 1 outputs are computed",
+        ),
+        bomb("Add of one input", of("Add", &["x"], &["y"]), "(Add): input 1 is missing"),
+        bomb("Add of three inputs", of("Add", &["x"; 3], &["y"]), "(Add): input 2 of 3 is not"),
+        bomb(
+            "Sum with a gap",
+            of("Sum", &["x", "", "x"], &["y"]),
+            "node 0 'n' (Sum): input 1 is missing",
+        ),
+        bomb(
+            "a sequence of too many positions",
+            net(&[
+                node("SequenceConstruct", &["x", "x"], &["s"], &[]),
+                node("SequenceLength", &["s", "x"], &["y"], &[]),
+            ]),
+            "(SequenceLength): input 1 of 2 is not honoured",
+        ),
+    ]
+}
