@@ -95,6 +95,7 @@ kernels! {
     151 => suppress,
     152 => ctc,
     153 => outline,
+    180 => fft,
 }
 
 /// The number under which a plan names a kernel.

@@ -214,6 +214,12 @@ pub fn decompose(mut model: Model) -> Result<Model, LegalizeError> {
                 return Ok(Verdict::Keep);
             }
             let error = match kernel_gap(b, site) {
+                None if moves(&site.node.op)
+                    && site.inputs.iter().flatten().any(|id| narrowed.contains_key(id)) =>
+                {
+                    let results = widened(b, site, &mut narrowed)?;
+                    return Ok(results.map_or(Verdict::Keep, Verdict::Replace));
+                }
                 None => return Ok(Verdict::Keep),
                 Some(error) => error,
             };
@@ -258,6 +264,11 @@ fn wider(op: &Op, dtype: DType) -> Option<DType> {
         (I8 | U8 | I16 | U16 | U32, Op::Reduce(_) | Op::Cumsum(_)) => Some(I64),
         _ => None,
     }
+}
+
+/// Whether an operator only moves numbers, so that it belongs to the chain that they come from.
+fn moves(op: &Op) -> bool {
+    matches!(op, Op::Reshape(_) | Op::Select(_) | Op::Transpose(_))
 }
 
 /// The node's results by way of a wider type; `None` where none is known to help. `narrowed` holds

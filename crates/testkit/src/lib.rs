@@ -3,6 +3,7 @@
 pub mod bombs;
 pub mod cases;
 pub mod conformance;
+pub mod datasets;
 pub mod differential;
 pub mod outline;
 pub mod random;

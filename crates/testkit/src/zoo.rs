@@ -226,6 +226,18 @@ fn run(entry: &Entry, threads: usize) -> Result<Outcome, String> {
     Ok(Outcome::Match { cases, worst })
 }
 
+/// The plan of a model for the host.
+///
+/// # Errors
+/// When it is refused; the text says why.
+pub fn plan(model: &Path) -> Result<Plan, String> {
+    let model = embarca::Model::open(model).map_err(|e| e.to_string())?;
+    let targets = vec![embarca_target::find("cpu").ok_or("there is no target cpu")?];
+    let options = BuildOptions { targets, vectors: false, provenance: Default::default() };
+    let bytes = embarca_compile::build(model.into_graph(), &options).map_err(|e| e.to_string())?;
+    Plan::from_bytes(&bytes, LoadOptions::default()).map_err(|e| e.to_string())
+}
+
 /// The one-operator models in `folder` (a zoo's `ops/seanet`) against the arrays `NAME_in0`,
 /// `NAME_in1`, `NAME_out0` of `golden`, flat in the models' order; each equal or not.
 ///
@@ -248,11 +260,7 @@ pub fn operators(folder: &Path, golden: &Path) -> Result<Vec<(String, Outcome)>,
 
 fn operator(file: &Path, name: &str, arrays: &[Array]) -> Result<Outcome, String> {
     let find = |key: String| arrays.iter().find(|array| array.name.as_ref() == Some(&key));
-    let model = embarca::Model::open(file).map_err(|e| e.to_string())?;
-    let targets = vec![embarca_target::find("cpu").ok_or("there is no target cpu")?];
-    let options = BuildOptions { targets, vectors: false, provenance: Default::default() };
-    let bytes = embarca_compile::build(model.into_graph(), &options).map_err(|e| e.to_string())?;
-    let plan = Plan::from_bytes(&bytes, LoadOptions::default()).map_err(|e| e.to_string())?;
+    let plan = plan(file)?;
     let mut session = plan.session().map_err(|e| e.to_string())?;
     for index in 0..plan.inputs().len() {
         let fed = find(format!("{name}_in{index}")).ok_or("an input is missing")?;

@@ -1,5 +1,6 @@
 //! The zoo's models reproduce their golden outputs.
 
+use embarca_testkit::datasets;
 use embarca_testkit::zoo::{Outcome, check, entries, folder, operators};
 
 /// Models that must match.
@@ -96,4 +97,29 @@ fn operators_of_16_bits_equal_theirs() {
     let wrong: Vec<_> = outcomes.iter().filter(|(_, outcome)| !same(outcome)).collect();
     println!("{} of {} operators are equal", outcomes.len() - wrong.len(), outcomes.len());
     assert!(wrong.is_empty() && outcomes.len() == 64, "{wrong:#?}");
+}
+
+#[test]
+fn data_sets_give_their_figures() {
+    let Some(folder) = folder() else {
+        println!("skipped: EMBARCA_ZOO is not set");
+        return;
+    };
+    let results = datasets::check(&folder).unwrap();
+    for (id, result) in &results {
+        println!("{id:<34} {result:?}");
+    }
+    assert_eq!(results.len(), 10);
+    assert!(results.iter().all(|(_, result)| result.is_ok()), "{results:#?}");
+}
+
+#[test]
+fn a_long_line_reads_the_same() {
+    let Some(folder) = folder() else {
+        println!("skipped: EMBARCA_ZOO is not set");
+        return;
+    };
+    let model = folder.join("models/ppocr_v6_tiny_rec.onnx");
+    let golden = folder.join("golden/ppocr_v6_tiny_rec_line2.npz");
+    assert_eq!(datasets::best_classes(&model, &golden), Ok(140));
 }

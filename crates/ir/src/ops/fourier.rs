@@ -1,9 +1,10 @@
-//! Fourier transforms as products with matrices of sines and cosines, in f64 where the input is f32;
-//! windows and the matrix of mel filters, which are constants.
+//! Fourier transforms: of complex numbers in f32 and of long signals in steps, else as products with
+//! matrices of sines and cosines in f64; windows and the matrix of mel filters, which are constants.
 
 use std::f64::consts::PI;
 
 use super::draft::{Draft, MAX_TABLE, check_table, numbers, sizes};
+use super::Fft;
 use super::moves::{dtype_attr, int_input};
 use super::prelude::*;
 
@@ -116,10 +117,19 @@ fn dft(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportE
     let stored = sizes(b, x, "the signal")?[at];
     let default = if inverse && onesided { 2 * stored.saturating_sub(1) } else { stored };
     let length = given.map_or(Some(default), |length| usize::try_from(length).ok());
-    let length = length.filter(|&length| 0 < length && length <= MAX_LENGTH).ok_or_else(|| {
-        ImportError::unsupported(format!("transforms of more than {MAX_LENGTH} elements, or none"))
+    let in_steps = |length: &usize| {
+        let long = parts == Some(2) || MAX_LENGTH < *length;
+        long && dtype == DType::F32 && !(inverse && onesided) && Fft::takes(*length)
+    };
+    let fits = |length: &usize| 0 < *length && (*length <= MAX_LENGTH || in_steps(length));
+    let length = length.filter(fits).ok_or_else(|| {
+        let message = format!("{dtype} transforms of none or more than {MAX_LENGTH} elements");
+        ImportError::unsupported(message)
     })?;
     let mut d = Draft::new(b);
+    if in_steps(&length) {
+        return one(stepwise(&mut d, x, (at, stored, length), inverse, onesided)?);
+    }
     let x = d.cast(x, DType::F64)?;
     // The axis to the end, the parts before it.
     let mut perm: Vec<usize> = (0..rank).filter(|&i| i != at).collect();
@@ -141,6 +151,33 @@ fn dft(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportE
     let y = transform(&mut d, &signal, length, inverse, onesided)?;
     let y = d.b.transpose(y, &back)?;
     one(d.cast(y, dtype)?)
+}
+
+/// The transform along axis `at` of `stored` elements, cut or filled to `length`.
+fn stepwise(
+    d: &mut Draft<'_, '_>,
+    x: ValueId,
+    (at, stored, length): (usize, usize, usize),
+    inverse: bool,
+    onesided: bool,
+) -> Result<ValueId, ImportError> {
+    let last = d.b.rank(x) - 1;
+    let mut perm: Vec<usize> = (0..last).filter(|&i| i != at).collect();
+    perm.extend([at, last]);
+    let back: Vec<usize> =
+        (0..=last).map(|i| perm.iter().position(|&p| p == i).unwrap_or(i)).collect();
+    let x = d.b.transpose(x, &perm)?;
+    let x = fitted(d, x, last - 1, stored, length)?;
+    let x = match d.b.ty(x).dims[last].known() {
+        // Without imaginary parts.
+        Some(1) => fitted(d, x, last, 1, 2)?,
+        Some(2) => x,
+        _ => return Err(ImportError::malformed("the last axis is neither 1 nor 2")),
+    };
+    let y = d.b.op(Fft { inverse }, &[x])?;
+    let kept = if onesided { length / 2 + 1 } else { length };
+    let y = fitted(d, y, last - 1, length, kept)?;
+    Ok(d.b.transpose(y, &back)?)
 }
 
 /// Cut or filled with zeros to `wanted` elements.

@@ -171,6 +171,7 @@ registry! {
         depthwise_conv2d::DepthwiseConv2d,
         div::Div,
         expand::Expand,
+        fft::Fft,
         for_loop::ForLoop,
         gather::Gather,
         gather_elements::GatherElements,
@@ -235,6 +236,7 @@ registry! {
         while_loop::WhileLoop,
     }
     compositions {
+        attention,
         batch_norm,
         broadcast_args,
         bucketize,

@@ -1,9 +1,9 @@
 //! Softmax along one axis: `exp(beta * x) / sum(exp(beta * x))`.
 
-use embarca_kernels::{sixteen, softmax as kernel};
+use embarca_kernels::{reduce, sixteen, softmax as kernel, unary};
 
+use super::draft::Draft;
 use super::elementwise;
-
 use super::prelude::*;
 
 crate::payload! {
@@ -52,6 +52,7 @@ impl OpDef for Softmax {
     }
 
     /// Along another axis than the last: transposed there and back. An f32 factor: multiplied first.
+    /// Of f64: step by step.
     fn decompose(
         &self,
         b: &mut Builder<'_>,
@@ -59,6 +60,9 @@ impl OpDef for Softmax {
     ) -> Option<Result<Vec<ValueId>, ShapeError>> {
         let [Some(x)] = *inputs else { return None };
         let last = b.rank(x).checked_sub(1)?;
+        if self.axis == last && b.ty(x).dtype == DType::F64 {
+            return Some(wide(b, x, last, self.beta).map(|y| vec![y]));
+        }
         if self.axis == last {
             if self.beta == 1.0 || b.ty(x).dtype != DType::F32 {
                 return None;
@@ -107,6 +111,17 @@ impl OpDef for Softmax {
             other => Err(LowerError::no_kernel(format!("softmax of {other}"))),
         }
     }
+}
+
+/// Of f64, which has no kernel of its own.
+fn wide(b: &mut Builder<'_>, x: ValueId, last: usize, beta: f32) -> Result<ValueId, ShapeError> {
+    let mut d = Draft::new(b);
+    let x = if beta == 1.0 { x } else { d.scaled(x, beta.into())? };
+    let most = d.reduce(reduce::Kind::Max, x, [last], true)?;
+    let below = d.sub(x, most)?;
+    let powers = d.unary(unary::Kind::Exp, below)?;
+    let sum = d.reduce(reduce::Kind::Sum, powers, [last], true)?;
+    d.div(powers, sum)
 }
 
 /// Of 16 bits, as TFLM prepares it (`micro/kernels/softmax_common.cc`).

@@ -62,7 +62,6 @@ fn run(args: &[String]) -> Result<bool, String> {
     let counts = Counts::of(&outcomes);
     for (case, outcome) in cases.iter().zip(&outcomes) {
         match outcome {
-            Outcome::Rounding(place) => println!("rounding  {case}: {place}"),
             Outcome::Wrong(place) => println!("wrong     {case}: {place}"),
             Outcome::Died(reason) => println!("panicked  {case}: {reason}"),
             _ => {}
@@ -73,14 +72,13 @@ fn run(args: &[String]) -> Result<bool, String> {
         println!("refused {:>4}  {op}: {}", group.names.len(), group.reason);
     }
     println!(
-        "{}: {all} cases, {} passed ({} %; {} with some inputs fixed, {} with all), {} rounding, \
+        "{}: {all} cases, {} passed ({} %; {} with some inputs fixed, {} with all), \
          {} refused, {} wrong, {} panicked",
         suite.name(),
         counts.passed,
         counts.percent(),
         counts.some_fixed,
         counts.all_fixed,
-        counts.rounding,
         counts.refused,
         counts.wrong,
         counts.died

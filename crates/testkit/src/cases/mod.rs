@@ -58,6 +58,7 @@ cases! {
     depthwise_conv2d,
     div,
     expand,
+    fft,
     for_loop,
     gather,
     gather_elements,

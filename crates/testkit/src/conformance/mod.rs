@@ -32,9 +32,6 @@ pub enum Outcome {
         /// The sentence.
         reason: String,
     },
-    /// It ran; a result leaves the tolerance by no more than rounding: four units in the last place
-    /// of the largest expected number in the element type. Not counted as passed.
-    Rounding(String),
     /// It ran, and a result is another.
     Wrong(String),
     /// A panic, a crash, or an end by the limit on time or memory.

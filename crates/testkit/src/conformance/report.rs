@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::compare::{ATOL, RTOL};
+use super::compare::{ATOL, RTOL, RTOL_BF16};
 use super::{Outcome, Suite};
 
 /// How many cases had which outcome.
@@ -19,8 +19,6 @@ pub struct Counts {
     pub all_fixed: usize,
     /// [`Outcome::Refused`]
     pub refused: usize,
-    /// [`Outcome::Rounding`]
-    pub rounding: usize,
     /// [`Outcome::Wrong`]
     pub wrong: usize,
     /// [`Outcome::Died`]
@@ -39,7 +37,6 @@ impl Counts {
                     counts.all_fixed += usize::from(0 < *fixed && fixed == inputs);
                 }
                 Outcome::Refused { .. } => counts.refused += 1,
-                Outcome::Rounding(_) => counts.rounding += 1,
                 Outcome::Wrong(_) => counts.wrong += 1,
                 Outcome::Died(_) => counts.died += 1,
             }
@@ -67,11 +64,11 @@ pub fn heading(suite: Suite, label: &str) -> String {
 pub fn section(suite: Suite, label: &str, cases: &[String], outcomes: &[Outcome]) -> String {
     let counts = Counts::of(outcomes);
     let mut text = format!("## {}\n\n", heading(suite, label));
-    let _ = writeln!(text, "| cases | passed | rounding | refused | wrong | panicked |");
-    let _ = writeln!(text, "|---:|---:|---:|---:|---:|---:|");
-    let Counts { cases: all, passed, rounding, refused, wrong, died, .. } = counts;
+    let _ = writeln!(text, "| cases | passed | refused | wrong | panicked |");
+    let _ = writeln!(text, "|---:|---:|---:|---:|---:|");
+    let Counts { cases: all, passed, refused, wrong, died, .. } = counts;
     let percent = counts.percent();
-    let row = format!("{all} | {passed} ({percent} %) | {rounding} | {refused} | {wrong} | {died}");
+    let row = format!("{all} | {passed} ({percent} %) | {refused} | {wrong} | {died}");
     let _ = writeln!(text, "| {row} |\n");
     if suite == Suite::Onnx {
         let _ = writeln!(
@@ -79,8 +76,9 @@ pub fn section(suite: Suite, label: &str, cases: &[String], outcomes: &[Outcome]
             "Of the passed, {} take some inputs as constants when the plan is built, because shapes or \
              tables\ndepend on them (axes, sizes, scales), and {} take all of them, so that the plan \
              holds the answer. Only\ninputs that the importer asks for by name are taken so. Floats: \
-             within rtol {RTOL} and atol {ATOL:e}, or what\nthe case's `data.json` says; all other \
-             types: equal.\n",
+             within rtol {RTOL} (bf16 {RTOL_BF16}, as ONNX's \
+             runner) and atol {ATOL:e},\nor what the case's `data.json` says; all other types: \
+             equal.\n",
             counts.some_fixed, counts.all_fixed
         );
     } else {
@@ -88,9 +86,6 @@ pub fn section(suite: Suite, label: &str, cases: &[String], outcomes: &[Outcome]
     }
     for (name, outcome) in cases.iter().zip(outcomes) {
         match outcome {
-            Outcome::Rounding(place) => {
-                let _ = writeln!(text, "- rounding: `{name}`, {place}");
-            }
             Outcome::Wrong(place) => {
                 let _ = writeln!(text, "- **wrong**: `{name}`, {place}");
             }
@@ -100,7 +95,7 @@ pub fn section(suite: Suite, label: &str, cases: &[String], outcomes: &[Outcome]
             _ => {}
         }
     }
-    if 0 < rounding + wrong + died {
+    if 0 < wrong + died {
         text.push('\n');
     }
     let groups = refusals(cases, outcomes);
@@ -150,9 +145,7 @@ pub fn refusals(cases: &[String], outcomes: &[Outcome]) -> Vec<Group> {
 
 const TITLE: &str = "# Conformance\n\n\
     Other people's tests, run by `cargo xtask conformance`. Every case runs in a worker process with\n\
-    limits on memory and time. *Refused* means an error that names the place; nothing is skipped. *Rounding* means\n\
-    a difference beyond the test's tolerance, but within four units in the last place of the largest\n\
-    expected number in the element type; it is neither passed nor wrong.\n\n";
+    limits on memory and time. *Refused* means an error that names the place; nothing is skipped.\n\n";
 
 /// The document with one section replaced, or added behind the others.
 pub fn merged(document: &str, heading: &str, section: &str) -> String {

@@ -156,7 +156,6 @@ fn encode(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Passed { fixed, inputs } => format!("passed\t{fixed}\t{inputs}"),
         Outcome::Refused { op, reason } => format!("refused\t{}\t{}", flat(op), flat(reason)),
-        Outcome::Rounding(place) => format!("rounding\t{}", flat(place)),
         Outcome::Wrong(place) => format!("wrong\t{}", flat(place)),
         Outcome::Died(reason) => format!("died\t{}", flat(reason)),
     }
@@ -171,7 +170,6 @@ fn decode(line: &str) -> Option<Outcome> {
         ["refused", op, reason] => {
             Outcome::Refused { op: (*op).to_owned(), reason: (*reason).to_owned() }
         }
-        ["rounding", place] => Outcome::Rounding((*place).to_owned()),
         ["wrong", place] => Outcome::Wrong((*place).to_owned()),
         ["died", reason] => Outcome::Died((*reason).to_owned()),
         _ => return None,
