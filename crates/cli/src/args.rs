@@ -88,6 +88,10 @@ pub struct Prepare {
     /// What the model is for, described in a TOML file [default: as the plan or the model says]
     #[arg(long, value_name = "FILE.toml")]
     pub task: Option<PathBuf>,
+    /// How text becomes tokens: tokenizer.json, or BERT's vocab.txt [default: the plan's, or the
+    /// one beside the model]
+    #[arg(long, value_name = "FILE")]
+    pub tokenizer: Option<PathBuf>,
 }
 
 /// The order of the axes of a picture.
@@ -164,6 +168,10 @@ pub struct Build {
     /// What the model is for, described in a TOML file; `none` leaves it out [default: recognized]
     #[arg(long, value_name = "FILE.toml|none")]
     pub task: Option<PathBuf>,
+    /// How text becomes tokens: tokenizer.json, or BERT's vocab.txt [default: the one beside the
+    /// model]
+    #[arg(long, value_name = "FILE")]
+    pub tokenizer: Option<PathBuf>,
     /// For programs
     #[arg(long)]
     pub json: bool,
@@ -189,8 +197,13 @@ pub struct Run {
     #[arg(value_name = "MODEL|PLAN")]
     pub model: PathBuf,
     /// PNG, JPEG, BMP, WAV, CSV, NPY or NPZ; a folder of pictures; a video (Y4M, - for standard
-    /// input, others through ffmpeg) or a camera (/dev/video0)
-    #[arg(value_name = "INPUT", required_unless_present = "tensors")]
+    /// input, others through ffmpeg) or a camera (/dev/video0); for models that take text, the text
+    /// or a file of a text a line (TXT, CSV, TSV, -); for tables also numbers (0.7 or 1,2,3)
+    #[arg(
+        value_name = "INPUT",
+        required_unless_present = "tensors",
+        allow_negative_numbers = true
+    )]
     pub inputs: Vec<PathBuf>,
     #[command(flatten)]
     pub open: Open,
@@ -209,6 +222,16 @@ pub struct Run {
     /// The largest overlap of two boxes of a class [default: the task's]
     #[arg(long, value_name = "0..1", value_parser = share)]
     pub overlap: Option<f32>,
+    /// The score from which on data are anomalous [default: the task's]
+    #[arg(long, value_name = "X", allow_hyphen_values = true)]
+    pub threshold: Option<f32>,
+    /// The column of a CSV or TSV file that holds the text: its name, or its number where columns
+    /// have no names
+    #[arg(long, value_name = "NAME")]
+    pub column: Option<String>,
+    /// The array of an NPZ file that holds the rows of a table
+    #[arg(long, value_name = "NAME")]
+    pub array: Option<String>,
     /// Where the outputs go as raw tensors (NPZ, or NPY for a model of one output), or the picture with the answer drawn into it
     /// (PNG); a folder for several pictures
     #[arg(long, value_name = "OUT")]

@@ -6,13 +6,16 @@ mod args;
 mod engine;
 mod failure;
 mod input;
+mod items;
 mod json;
 mod pictures;
 mod progress;
+mod rows;
 mod show;
 mod stats;
 mod task;
 mod term;
+mod texts;
 mod verbs;
 mod video;
 

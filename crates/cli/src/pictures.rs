@@ -177,16 +177,7 @@ impl<'a> Job<'a> {
     /// The stages for pictures, with the thresholds that the user sets.
     fn new(args: &'a args::Run, engine: &'a Engine) -> Result<Self> {
         let mut staged = crate::task::for_pictures(engine, &args.model, &args.prepare)?;
-        for (name, value) in [("score", args.score), ("overlap", args.overlap)] {
-            let Some(value) = value else { continue };
-            let known = staged.task.values.iter_mut().find(|(known, _)| known == name);
-            let Some((_, old)) = known else {
-                let what = format!("--{name}: this task has no such threshold");
-                return Err(Failure::usage(what));
-            };
-            *old = value;
-            staged.pipeline.set(name, value);
-        }
+        crate::task::set(&mut staged, args)?;
         let labels = match args.prepare.labels {
             // Stages that were made with these labels may have completed them.
             Some(_) if staged.task.labels == engine.task().labels => {
@@ -307,7 +298,12 @@ fn raw(run: &answers::Run<'_>, engine: &Engine) -> Vec<(usize, Array)> {
     outputs.filter_map(|i| Some((i, array(run.pipeline, &format!("out{i}"))?))).collect()
 }
 
-fn to_text(said: Option<&dyn Answer>, run: &answers::Run<'_>, engine: &Engine) -> Result<String> {
+/// An answer for people; the model's outputs where its task has none.
+pub fn to_text(
+    said: Option<&dyn Answer>,
+    run: &answers::Run<'_>,
+    engine: &Engine,
+) -> Result<String> {
     let caps = show::caps();
     if let Some(said) = said {
         return Ok(said.text(&caps));
@@ -321,7 +317,8 @@ fn to_text(said: Option<&dyn Answer>, run: &answers::Run<'_>, engine: &Engine) -
     Ok(text)
 }
 
-fn to_json(
+/// The same for programs.
+pub fn to_json(
     name: &str,
     said: Option<&dyn Answer>,
     run: &answers::Run<'_>,

@@ -9,6 +9,7 @@ use embarca_data::{DataLimits, labels, read_file};
 use crate::args::{FitArg, Layout, Prepare};
 use crate::engine::{Engine, refusal};
 use crate::failure::{Failure, Result};
+use crate::texts;
 
 /// Reads a description, and the labels that it names.
 pub fn read(path: &Path) -> Result<Spec> {
@@ -24,7 +25,97 @@ pub fn read(path: &Path) -> Result<Spec> {
         let read = read_file(&file, &limits).and_then(|bytes| labels::read(&bytes, &limits));
         spec.labels = read.map_err(|error| error.in_file(&file))?;
     }
+    if let Some(text) = &mut spec.text
+        && let Some(file) = text.tokenizer.take()
+    {
+        let file = path.parent().unwrap_or(Path::new("")).join(file);
+        text.data = texts::tokenizer(&file)?.json();
+    }
     Ok(spec)
+}
+
+/// The description that a plan holds, with what is stored beside it; `None` where it holds none.
+fn stored(engine: &Engine, path: &Path) -> Result<Option<Spec>> {
+    let task = engine.task();
+    if task.spec.is_empty() {
+        return Ok(None);
+    }
+    let damaged = |error| Failure::refused(format!("{}: {error}", path.display()));
+    let mut spec = Spec::from_toml(&task.spec).map_err(damaged)?;
+    if let Some(text) = &mut spec.text {
+        text.data.clone_from(&task.tokenizer);
+    }
+    if spec.picture.is_none() {
+        spec.labels.clone_from(&task.labels);
+    }
+    Ok(Some(spec))
+}
+
+/// The task of a model whose data are no pictures: text, bytes of files, rows of tables. `None` for
+/// any other. Whether it is described, by the user or in a plan, comes with it.
+pub fn for_data(engine: &Engine, path: &Path, given: &Prepare) -> Result<Option<(Spec, bool)>> {
+    let (spec, described) = match &given.task {
+        Some(file) => (Some(read(file)?), true),
+        None => match stored(engine, path)? {
+            Some(spec) => (Some(spec), true),
+            None => {
+                let mut net = engine.net().clone();
+                net.labels = crate::verbs::run::class_names(engine, given)?;
+                (embarca::task::recognize(&net, false), false)
+            }
+        },
+    };
+    let concerns =
+        |spec: &Spec| spec.text.is_some() || spec.bytes.is_some() || spec.table.is_some();
+    let Some(mut spec) = spec.filter(concerns) else { return Ok(None) };
+    if let Some(file) = &given.labels {
+        let limits = DataLimits::default();
+        let read = read_file(file, &limits).and_then(|bytes| labels::read(&bytes, &limits));
+        spec.labels = read.map_err(|error| error.in_file(file))?;
+    }
+    texts::equip(&mut spec, path, given.tokenizer.as_deref())?;
+    Ok(Some((spec, described)))
+}
+
+/// The stages of a description around a model: those of the plan, unless something is changed.
+pub fn around(engine: &Engine, path: &Path, spec: &Spec) -> Result<Staged> {
+    let bare = |spec: &Spec| {
+        let mut spec = Spec { labels: Vec::new(), ..spec.clone() };
+        if let Some(table) = &mut spec.table {
+            table.array = None;
+        }
+        spec
+    };
+    let own = stored(engine, path)?;
+    if own.is_some_and(|own| bare(&own) == bare(spec))
+        && let Some(pipeline) =
+            Pipeline::of(engine.plan()).map_err(|error| refusal(error.into(), path))?
+    {
+        let labels = spec.labels.clone();
+        return Ok(Staged { pipeline, task: embarca::Task { labels, ..engine.task().clone() } });
+    }
+    staged(engine.plan(), engine.net(), spec).map_err(|error| refusal(error, path))
+}
+
+/// Thresholds that the user sets.
+pub fn set(staged: &mut Staged, args: &crate::args::Run) -> Result {
+    let given = [("score", args.score), ("overlap", args.overlap), ("threshold", args.threshold)];
+    for (name, value) in given {
+        let Some(value) = value else { continue };
+        // An anomaly's threshold is compared with the answer, whether or not the task has one.
+        if name == "threshold" && staged.task.kind == "anomaly" {
+            staged.task.values.retain(|(known, _)| known != name);
+            staged.task.values.push((name.to_owned(), value));
+            continue;
+        }
+        let known = staged.task.values.iter_mut().find(|(known, _)| known == name);
+        let Some((_, old)) = known else {
+            return Err(Failure::usage(format!("--{name}: this task has no such threshold")));
+        };
+        *old = value;
+        staged.pipeline.set(name, value);
+    }
+    Ok(())
 }
 
 /// What the user says on the command line about pictures.
@@ -87,11 +178,7 @@ pub fn for_pictures(engine: &Engine, path: &Path, given: &Prepare) -> Result<Sta
     let net = engine.net();
     let spec = match &given.task {
         Some(file) => Some(read(file)?),
-        None if !engine.task().spec.is_empty() => {
-            let spec = Spec::from_toml(&engine.task().spec);
-            let damaged = |error| Failure::refused(format!("{}: {error}", path.display()));
-            Some(spec.map_err(damaged)?)
-        }
+        None if !engine.task().spec.is_empty() => stored(engine, path)?,
         None => {
             let mut net = net.clone();
             net.labels = crate::verbs::run::class_names(engine, given)?;

@@ -124,6 +124,10 @@ pub struct Task {
     pub skeleton: Vec<[u32; 2]>,
     /// Outputs of the model that its inputs take in the next run, as output, input.
     pub carry: Vec<[u32; 2]>,
+    /// The tokenizer of a task that takes text, as `tokenizer.json` states it.
+    pub tokenizer: String,
+    /// The units of numbers that are predicted.
+    pub units: Vec<String>,
     /// The description that the stages were made of.
     pub spec: String,
 }
@@ -325,6 +329,8 @@ impl Plan {
             points: texts("points"),
             skeleton: pairs("skeleton"),
             carry: pairs("carry"),
+            tokenizer: first("tokenizer"),
+            units: texts("units"),
             spec: first("spec"),
         }
     }

@@ -66,17 +66,21 @@ const MAX_COLUMNS: usize = 1 << 18;
 /// Naming line and column: a row of another length, a missing value, a cell that is not a finite
 /// number, a quote that does not end. Also text that is not UTF-8, and a table without numbers.
 pub fn read(bytes: &[u8], limits: &DataLimits) -> Result<Table> {
-    limits.bytes(bytes.len() as u64)?;
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        let line = bytes.iter().take(error.valid_up_to()).filter(|&&b| b == b'\n').count() + 1;
-        DataError::malformed("the table is not UTF-8 text; save it as UTF-8")
-            .at(format_args!("line {line}"))
-    })?;
-    let delimiter = detect(text)?;
+    read_columns(bytes, limits, &[])
+}
+
+/// Reads the columns of these names, in this order; all of them when there are no names. What
+/// stands in other columns need be no number.
+///
+/// # Errors
+/// As [`read`], and when a name is missing.
+pub fn read_columns(bytes: &[u8], limits: &DataLimits, names: &[String]) -> Result<Table> {
+    let text = text_of(bytes, limits)?;
+    let delimiter = detect(text, &DELIMITERS, false)?;
+    let mut chosen = Vec::new();
 
     let mut table = Table { header: None, columns: 0, values: Vec::new() };
-    let mut records = Records { text, line: 1, delimiter };
+    let mut records = Records::new(text, delimiter);
     let mut first = true;
     while let Some(record) = records.next()? {
         let Record { line, cells } = record;
@@ -86,9 +90,14 @@ pub fn read(bytes: &[u8], limits: &DataLimits) -> Result<Table> {
             table.columns = cells.len();
             let named = cells.iter().any(|cell| !cell.trim().is_empty());
             if named && cells.iter().all(|cell| cell.trim().parse::<f64>().is_err()) {
-                let names = cells.iter().map(|cell| cell.trim().to_owned());
-                table.header = Some(names.collect());
+                let header: Vec<String> = cells.iter().map(|cell| cell.trim().to_owned()).collect();
+                chosen = choose(&header, names)?;
+                table.header = Some(header);
                 continue;
+            }
+            if !names.is_empty() {
+                let what = "the first line does not name the columns";
+                return Err(DataError::malformed(what).at(format_args!("line {line}")));
             }
         }
         if cells.len() != table.columns {
@@ -100,14 +109,120 @@ pub fn read(bytes: &[u8], limits: &DataLimits) -> Result<Table> {
             .at(format_args!("line {line}")));
         }
         limits.elements((table.values.len() + cells.len()) as u64)?;
-        for (column, cell) in cells.iter().enumerate() {
-            table.values.push(number(cell.trim()).map_err(|error| error.at(at(column)))?);
+        let mut push = |column: usize| -> Result<()> {
+            let cell = cells.get(column).map_or("", |cell| cell.trim());
+            table.values.push(number(cell).map_err(|error| error.at(at(column)))?);
+            Ok(())
+        };
+        match names {
+            [] => (0..cells.len()).try_for_each(&mut push)?,
+            _ => chosen.iter().copied().try_for_each(&mut push)?,
         }
     }
     if table.values.is_empty() {
         return Err(DataError::malformed("the table has no numbers"));
     }
+    if !names.is_empty() {
+        table.columns = names.len();
+        table.header = Some(names.to_vec());
+    }
     Ok(table)
+}
+
+fn text_of<'a>(bytes: &'a [u8], limits: &DataLimits) -> Result<&'a str> {
+    limits.bytes(bytes.len() as u64)?;
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    std::str::from_utf8(bytes).map_err(|error| {
+        let line = bytes.iter().take(error.valid_up_to()).filter(|&&b| b == b'\n').count() + 1;
+        DataError::malformed("the table is not UTF-8 text; save it as UTF-8")
+            .at(format_args!("line {line}"))
+    })
+}
+
+/// The places of columns in a header.
+fn choose(header: &[String], names: &[String]) -> Result<Vec<usize>> {
+    let place = |name: &String| {
+        let found = header.iter().position(|own| own == name);
+        found.ok_or_else(|| {
+            let shown: Vec<&str> = header.iter().take(20).map(String::as_str).collect();
+            let shown = shown.join(", ");
+            DataError::malformed(format!("there is no column '{name}', only {shown}"))
+        })
+    };
+    names.iter().map(place).collect()
+}
+
+/// Columns of these names are taken for text where nobody says which one is.
+const TEXTS: [&str; 5] = ["text", "sentence", "message", "content", "review"];
+
+/// Reads a column of text: by its name, by its number from 1, or the only one, or the one that is
+/// called `text`, `sentence`, `message`, `content` or `review`. A column that is told by a number has
+/// no name in the first line.
+///
+/// Tabs, semicolons and commas separate cells. Between tabs a quote is a letter like others, unless
+/// it stands on both sides of a cell. Yields the texts with their lines.
+///
+/// # Errors
+/// Naming the line: a row of another length, a quote that does not end. Also text that is not UTF-8,
+/// and a column that is not there.
+pub fn read_texts(
+    bytes: &[u8],
+    limits: &DataLimits,
+    column: Option<&str>,
+) -> Result<Vec<(usize, String)>> {
+    let text = text_of(bytes, limits)?;
+    let delimiter = detect(text, &DELIMITERS[..3], true)?;
+    let mut records = Records { comments: false, plain: true, ..Records::new(text, delimiter) };
+    let number = column.and_then(|column| column.parse::<usize>().ok()).filter(|&n| 0 < n);
+    let mut found = number.map(|number| number - 1);
+    let mut columns = 0;
+    let mut texts = Vec::new();
+    while let Some(Record { line, mut cells }) = records.next()? {
+        if columns == 0 {
+            columns = cells.len();
+            let named = |name: &str| cells.iter().position(|cell| cell.trim() == name);
+            let guess = || {
+                let called = |cell: &String| {
+                    let cell = cell.trim().to_ascii_lowercase();
+                    TEXTS.contains(&cell.as_str())
+                };
+                cells.iter().position(called)
+            };
+            let header = match (found, column) {
+                (Some(_), _) => None,
+                (None, Some(name)) => Some(named(name)),
+                (None, None) if columns == 1 && guess().is_none() => {
+                    found = Some(0);
+                    None
+                }
+                (None, None) => Some(guess()),
+            };
+            if let Some(place) = header {
+                let names: Vec<&str> = cells.iter().take(20).map(|cell| cell.trim()).collect();
+                let names = names.join(", ");
+                let what = match column {
+                    Some(name) => format!("there is no column '{name}', only {names}"),
+                    None => format!("which of the {columns} columns holds the text? ({names})"),
+                };
+                found = Some(place.ok_or_else(|| DataError::malformed(what))?);
+                continue;
+            }
+        }
+        if cells.len() != columns {
+            let what = format!("{} cells where the first line has {columns}", cells.len());
+            return Err(DataError::malformed(what).at(format_args!("line {line}")));
+        }
+        limits.elements(texts.len() as u64 + 1)?;
+        let Some(place) = found.filter(|&place| place < columns) else {
+            let what = format!("there is no column {}, only {columns}", found.unwrap_or(0) + 1);
+            return Err(DataError::malformed(what));
+        };
+        texts.push((line, cells.swap_remove(place).trim().to_owned()));
+    }
+    if texts.is_empty() {
+        return Err(DataError::malformed("the table has no rows"));
+    }
+    Ok(texts)
 }
 
 fn number(cell: &str) -> Result<f64> {
@@ -131,14 +246,14 @@ fn number(cell: &str) -> Result<f64> {
     }
 }
 
-fn detect(text: &str) -> Result<Delimiter> {
+fn detect(text: &str, delimiters: &[Delimiter], plain: bool) -> Result<Delimiter> {
     let split = |delimiter| -> Result<(Vec<String>, Option<usize>)> {
-        let mut records = Records { text, line: 1, delimiter };
+        let mut records = Records { plain, ..Records::new(text, delimiter) };
         let first = records.next()?.map_or_else(Vec::new, |record| record.cells);
         Ok((first, records.next()?.map(|record| record.cells.len())))
     };
     let mut fallback = Delimiter::None;
-    for delimiter in DELIMITERS {
+    for &delimiter in delimiters {
         let (first, second) = split(delimiter)?;
         if first.len() < 2 {
             continue;
@@ -166,9 +281,17 @@ struct Records<'a> {
     text: &'a str,
     line: usize,
     delimiter: Delimiter,
+    /// Whether a line that starts with `#` is none.
+    comments: bool,
+    /// Whether quotes between tabs are letters.
+    plain: bool,
 }
 
-impl Records<'_> {
+impl<'a> Records<'a> {
+    fn new(text: &'a str, delimiter: Delimiter) -> Self {
+        Self { text, line: 1, delimiter, comments: true, plain: false }
+    }
+
     fn next(&mut self) -> Result<Option<Record>> {
         loop {
             if self.text.is_empty() {
@@ -176,7 +299,8 @@ impl Records<'_> {
             }
             let (head, rest) = self.text.split_once('\n').unwrap_or((self.text, ""));
             let head = head.trim();
-            if !head.is_empty() && !head.starts_with('#') {
+            let comment = self.comments && head.starts_with('#');
+            if !head.is_empty() && !comment {
                 return self.record().map(Some);
             }
             self.text = rest;
@@ -184,7 +308,24 @@ impl Records<'_> {
         }
     }
 
+    /// A line of cells between tabs, each as it is.
+    fn tabbed(&mut self) -> Result<Record> {
+        let start = self.line;
+        let (head, rest) = self.text.split_once('\n').unwrap_or((self.text, ""));
+        self.text = rest;
+        self.line += 1;
+        let cells: Vec<String> = head.split('\t').take(MAX_COLUMNS + 1).map(unquoted).collect();
+        if MAX_COLUMNS < cells.len() {
+            return Err(DataError::malformed(format!("more than {MAX_COLUMNS} cells"))
+                .at(format_args!("line {start}")));
+        }
+        Ok(Record { line: start, cells })
+    }
+
     fn record(&mut self) -> Result<Record> {
+        if self.plain && self.delimiter == Delimiter::Char('\t') {
+            return self.tabbed();
+        }
         let start = self.line;
         let mut cells = Vec::new();
         let mut cell = String::new();
@@ -239,6 +380,15 @@ impl Records<'_> {
         self.text = self.text.get(end..).unwrap_or("");
         self.line += 1;
         Ok(Record { line: start, cells })
+    }
+}
+
+/// A cell without the quotes around it.
+fn unquoted(cell: &str) -> String {
+    let cell = cell.trim_end_matches('\r');
+    match cell.strip_prefix('"').and_then(|cell| cell.strip_suffix('"')) {
+        Some(inner) if !inner.replace("\"\"", "").contains('"') => inner.replace("\"\"", "\""),
+        _ => cell.to_owned(),
     }
 }
 
@@ -316,5 +466,46 @@ mod tests {
         assert_eq!(message, "line 1: more than 262144 cells");
         let limits = DataLimits { max_elements: 3, ..DataLimits::default() };
         assert!(read(b"1,2\n3,4\n", &limits).is_err());
+    }
+
+    #[test]
+    fn columns_are_chosen_by_name() {
+        let names = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
+        let read = |text: &str, chosen: &[&str]| {
+            read_columns(text.as_bytes(), &DataLimits::default(), &names(chosen))
+        };
+        let table = read("day,x,y\nmon,1,2\ntue,3,4\n", &["y", "x"]).unwrap();
+        assert_eq!((table.columns, table.values), (2, vec![2.0, 1.0, 4.0, 3.0]));
+        let message = read("a,b\n1,2\n", &["c"]).unwrap_err().to_string();
+        assert_eq!(message, "there is no column 'c', only a, b");
+        assert!(read("1,2\n", &["c"]).unwrap_err().to_string().contains("name the columns"));
+    }
+
+    #[test]
+    fn texts_are_read() {
+        let read = |text: &str, column: Option<&str>| {
+            let found = read_texts(text.as_bytes(), &DataLimits::default(), column)?;
+            Ok::<_, DataError>(found.into_iter().map(|(_, text)| text).collect::<Vec<_>>())
+        };
+        for (text, column, want) in [
+            ("label,text\n1,\"a, b\"\n0,#c\n", None, ["a, b", "#c"]),
+            ("label,words\n1,\"a, b\"\n0,#c\n", Some("words"), ["a, b", "#c"]),
+            ("ham\t\"a, b\nspam\t#c\n", Some("2"), ["\"a, b", "#c"]),
+            ("ham\t\"a, \"\"b\"\nspam\t#c\r\n", Some("2"), ["a, \"b", "#c"]),
+            ("#a b\n\nc d\n", None, ["#a b", "c d"]),
+            ("Sentence\na b\nc\n", None, ["a b", "c"]),
+        ] {
+            assert_eq!(read(text, column).unwrap(), want, "{text:?}");
+        }
+        for (text, column, part) in [
+            ("a,b\n1,2\n", None, "which of the 2 columns holds the text? (a, b)"),
+            ("a,b\n1,2\n", Some("c"), "no column 'c'"),
+            ("a,b\n1,2\n", Some("3"), "no column 3, only 2"),
+            ("a,b\n1,2\n3\n", Some("1"), "line 3: 1 cells"),
+            ("text\n", None, "no rows"),
+        ] {
+            let error = read(text, column).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
     }
 }

@@ -110,6 +110,8 @@ fn with_stages(plan: &Plan, stages: Stages) -> Result<Staged> {
         points: section.points,
         skeleton: section.skeleton,
         carry: section.carry,
+        tokenizer: section.tokenizer,
+        units: section.units,
         spec: section.spec,
     };
     let pipeline = Pipeline::new(front, plan.clone(), back, &task)?;

@@ -24,11 +24,13 @@ mod stage;
 use embarca_ir::Model;
 
 pub use error::TaskError;
-pub use front::picture;
+pub use front::{picture, table};
 pub use kinds::recognize;
 pub use net::{Finish, Net, Port};
 pub use section::{Section, Values};
-pub use spec::{Carry, Decoder, Kind, PictureSpec, Scores, Spec};
+pub use spec::{
+    BytesSpec, Carry, Decoder, Kind, PictureSpec, Pooling, Scores, Spec, TableSpec, TextSpec,
+};
 
 /// A task as graphs and data.
 #[derive(Clone, Debug, Default)]
@@ -46,10 +48,17 @@ pub struct Stages {
 /// # Errors
 /// The description contradicts itself or the model, or asks for what is not done.
 pub fn stages(spec: &Spec, net: &Net) -> Result<Stages, TaskError> {
+    let (mut spec, mut notes) = (spec.clone(), Vec::new());
+    kinds::resolve(&mut spec, net, &mut notes);
+    let spec = &spec;
     let mut section = Section::new(spec, net)?;
+    section.notes = notes;
     let back = kinds::back(spec, net, &mut section)?;
     let wants_placement = back.as_ref().is_some_and(|back| takes(back, "placement"));
     let front = match &spec.picture {
+        _ if spec.text.is_some() || spec.bytes.is_some() || spec.table.is_some() => {
+            front::other(spec, net)?
+        }
         Some(picture) => Some(picture::front(picture, net, wants_placement, &mut section.notes)?),
         None if wants_placement => {
             let what = format!("{} needs a picture", spec.kind);

@@ -34,6 +34,10 @@ pub struct Section {
     pub skeleton: Vec<[u32; 2]>,
     /// Outputs of the model that its inputs take in the next run, as output, input.
     pub carry: Vec<[u32; 2]>,
+    /// The tokenizer of a task that takes text.
+    pub tokenizer: String,
+    /// The units of numbers that are predicted.
+    pub units: Vec<String>,
     /// The description, which makes other stages when a user changes a part of it.
     pub spec: String,
 }
@@ -64,6 +68,8 @@ impl Section {
             points: spec.points.clone(),
             skeleton: spec.skeleton.clone(),
             carry,
+            tokenizer: spec.text.as_ref().map(|text| text.data.clone()).unwrap_or_default(),
+            units: spec.units.clone(),
             spec: text,
             ..Self::default()
         })
@@ -73,6 +79,9 @@ impl Section {
     pub fn properties(&self) -> BTreeMap<String, Values> {
         let pairs = |pairs: &[[u32; 2]]| {
             Values::Integers(pairs.iter().flatten().map(|&at| at.cast_signed()).collect())
+        };
+        let one = |text: &String| {
+            Values::Texts(if text.is_empty() { Vec::new() } else { vec![text.clone()] })
         };
         let (names, values): (Vec<_>, Vec<_>) = self.values.iter().cloned().unzip();
         let all = [
@@ -84,6 +93,8 @@ impl Section {
             ("points", Values::Texts(self.points.clone())),
             ("skeleton", pairs(&self.skeleton)),
             ("carry", pairs(&self.carry)),
+            ("tokenizer", one(&self.tokenizer)),
+            ("units", Values::Texts(self.units.clone())),
             ("spec", Values::Texts(vec![self.spec.clone()])),
         ];
         let is_empty = |values: &Values| match values {

@@ -53,9 +53,27 @@ pub struct Spec {
     /// Inputs that take an output of the run before, zeros at first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub carry: Vec<Carry>,
+    /// How the vectors of tokens become one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pooling: Option<Pooling>,
+    /// The score from which on data are anomalous.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f32>,
+    /// The units of numbers that are predicted, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub units: Vec<String>,
     /// How a picture becomes the model's input.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub picture: Option<PictureSpec>,
+    /// How text becomes the model's inputs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<TextSpec>,
+    /// How the bytes of a file become the model's input.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<BytesSpec>,
+    /// How the rows of a table become the model's input.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table: Option<TableSpec>,
 }
 
 /// What an answer is.
@@ -77,11 +95,17 @@ pub enum Kind {
     TextRecognition,
     /// A larger picture.
     SuperResolution,
+    /// What a text means, as a vector of length 1.
+    SentenceEmbedding,
+    /// How far data are from what a model can reproduce.
+    Anomaly,
+    /// Numbers.
+    Regression,
 }
 
 impl Kind {
     /// Every kind with its name.
-    pub const ALL: [(Self, &'static str); 7] = [
+    pub const ALL: [(Self, &'static str); 10] = [
         (Self::Classification, "classification"),
         (Self::Detection, "detection"),
         (Self::Segmentation, "segmentation"),
@@ -89,6 +113,9 @@ impl Kind {
         (Self::TextDetection, "text-detection"),
         (Self::TextRecognition, "text-recognition"),
         (Self::SuperResolution, "super-resolution"),
+        (Self::SentenceEmbedding, "sentence-embedding"),
+        (Self::Anomaly, "anomaly"),
+        (Self::Regression, "regression"),
     ];
 }
 
@@ -137,6 +164,18 @@ pub enum Decoder {
     Points,
     /// A heat map for each keypoint.
     Heatmaps,
+}
+
+/// How the vectors of tokens become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pooling {
+    /// Their mean.
+    Mean,
+    /// The first token's.
+    Cls,
+    /// The greatest of each element.
+    Max,
 }
 
 /// An input that takes an output of the run before.
@@ -192,6 +231,76 @@ pub struct PictureSpec {
     pub std: Vec<f32>,
 }
 
+/// How text becomes the model's inputs. Tokens, mask, kinds and places of tokens find their inputs
+/// by name.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct TextSpec {
+    /// The tokenizer, beside the description: `tokenizer.json`, or BERT's `vocab.txt`. Whoever reads
+    /// files turns it into `data`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokenizer: Option<String>,
+    /// The most tokens of a text; what is beyond is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub length: Option<usize>,
+    /// The tokenizer itself. A plan keeps it beside the description.
+    #[serde(skip)]
+    pub data: String,
+}
+
+/// How the bytes of a file become the model's input: some of its beginning, then some of its end.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct BytesSpec {
+    /// The number of the input.
+    pub input: usize,
+    /// Bytes of the beginning.
+    pub first: usize,
+    /// Bytes of the end.
+    pub last: usize,
+    /// What stands where a file is shorter: behind its beginning, before its end.
+    pub pad: i32,
+    /// Whether white space at both ends is left out.
+    pub strip: bool,
+}
+
+impl Default for BytesSpec {
+    /// What Magika takes.
+    fn default() -> Self {
+        Self { input: 0, first: 1024, last: 1024, pad: 256, strip: true }
+    }
+}
+
+/// How the rows of a table become the model's input.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct TableSpec {
+    /// The number of the input.
+    pub input: usize,
+    /// The columns that the model takes, by name, in its order; all in the table's order when left
+    /// out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
+    /// The array of an NPZ file that holds the table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub array: Option<String>,
+    /// Rows that the model takes at once; told by the input where it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub length: Option<usize>,
+    /// Rows from one window to the next; 1 when it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<usize>,
+    /// The order of the input's axes: `rows-columns` or `columns-rows`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub axes: Option<String>,
+    /// Subtracted from each column: one number, or one a column.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mean: Vec<f32>,
+    /// Divides each column after the mean.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub std: Vec<f32>,
+}
+
 impl Spec {
     /// A task of a kind, everything else left to the model.
     pub fn new(kind: Kind) -> Self {
@@ -237,6 +346,19 @@ impl Spec {
         share("overlap", self.overlap)?;
         if self.most.is_some_and(|most| !(1..=10_000).contains(&most)) {
             return Err(TaskError::spec("most is a number from 1 to 10000"));
+        }
+        if self.threshold.is_some_and(|threshold| !threshold.is_finite()) {
+            return Err(TaskError::spec("threshold is a number"));
+        }
+        let fronts = [
+            self.picture.is_some(),
+            self.text.is_some(),
+            self.bytes.is_some(),
+            self.table.is_some(),
+        ];
+        if 1 < fronts.iter().filter(|given| **given).count() {
+            let what = "a task takes one of [picture], [text], [bytes] and [table]";
+            return Err(TaskError::spec(what));
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use embarca_ir::{Builder, Const, Dim, GraphId, Model, Quant, TensorType, ValueId
 use embarca_num::DType;
 
 use crate::error::TaskError;
-use crate::net::Net;
+use crate::net::{Net, Port};
 use crate::section::Section;
 
 /// A result of building.
@@ -38,7 +38,7 @@ impl<'m> Stage<'m> {
     }
 
     /// A size that is open until a session is given one.
-    fn open(b: &mut Builder<'_>, name: &str, preferred: u32, max: u32) -> Dim {
+    pub(crate) fn open(b: &mut Builder<'_>, name: &str, preferred: u32, max: u32) -> Dim {
         let id = b.model.symbol(name);
         if let Some(symbol) = b.model.symbols.get_mut(id.index()) {
             (symbol.preferred, symbol.max) = (preferred, max);
@@ -72,8 +72,19 @@ impl<'m> Stage<'m> {
     pub fn raw(&mut self, net: &Net, index: usize) -> Result<ValueId> {
         let missing = || TaskError::spec(format!("the model has no output {index}"));
         let port = net.outputs.get(index).ok_or_else(missing)?;
-        let name = format!("out{index}");
-        Ok(self.named(&name, |b| {
+        Ok(self.port(&format!("out{index}"), port))
+    }
+
+    /// What the model was fed as input `index`, as real numbers.
+    pub fn fed(&mut self, net: &Net, index: usize) -> Result<ValueId> {
+        let missing = || TaskError::spec(format!("the model has no input {index}"));
+        let port = net.inputs.get(index).ok_or_else(missing)?;
+        let value = self.port(&format!("in{index}"), port);
+        self.real(value)
+    }
+
+    fn port(&mut self, name: &str, port: &Port) -> ValueId {
+        self.named(name, |b| {
             let rank = port.dims.len();
             let dims = port.dims.iter().enumerate().map(|(axis, dim)| match dim {
                 Some(dim) => Dim::Known(*dim as i64),
@@ -83,7 +94,7 @@ impl<'m> Stage<'m> {
             let dims: Vec<Dim> = dims.collect();
             let quant = port.quant.map(|(scale, zero)| Quant::per_tensor(scale, zero));
             TensorType::new(port.dtype, dims).with_quant(quant)
-        }))
+        })
     }
 
     /// Output `index` of the model as real numbers.

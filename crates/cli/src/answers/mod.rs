@@ -1,5 +1,6 @@
 //! Answers of tasks: what the last stage yields, as text, as JSON, drawn into the picture.
 
+mod anomaly;
 mod boxes;
 mod classes;
 mod enlarged;
@@ -7,6 +8,8 @@ mod line;
 mod mask;
 mod points;
 mod quads;
+mod quantities;
+mod vector;
 
 use embarca::{Pipeline, Src, Task};
 use embarca_data::{Array, Image};
@@ -14,6 +17,9 @@ use embarca_data::{Array, Image};
 use crate::failure::{Failure, Result};
 use crate::json::Json;
 use crate::term::Caps;
+
+pub use anomaly::{threshold, verdict};
+pub use vector::similarities;
 
 /// What an answer is read from.
 #[derive(Clone, Copy, Debug)]
@@ -70,15 +76,32 @@ pub trait Answer {
     fn json(&self) -> (&'static str, Json);
     /// Draws itself into the picture that was asked about.
     fn draw(&self, picture: &mut Image);
+    /// The answer as numbers, where it is nothing else.
+    fn numbers(&self) -> &[f32] {
+        &[]
+    }
+}
+
+/// The beginning of a text, on one line.
+pub fn shortened(text: &str, most: usize) -> String {
+    let line: String = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).collect();
+    if line.chars().count() <= most {
+        return line;
+    }
+    let start: String = line.chars().take(most.saturating_sub(3)).collect();
+    format!("{}...", start.trim_end())
 }
 
 /// What a pipeline that has run says; `None` where its task has no answer of its own.
 pub fn read(run: &Run<'_>) -> Result<Option<Box<dyn Answer>>> {
     Ok(Some(match run.task.kind.as_str() {
+        "anomaly" => Box::new(anomaly::Anomaly::read(run)?),
         "classification" => Box::new(classes::Classes::read(run)?),
         "detection" => Box::new(boxes::Boxes::read(run)?),
         "pose" => Box::new(points::Points::read(run)?),
+        "regression" => Box::new(quantities::Quantities::read(run)?),
         "segmentation" => Box::new(mask::Mask::read(run)?),
+        "sentence-embedding" => Box::new(vector::Vector::read(run)?),
         "super-resolution" => Box::new(enlarged::Enlarged::read(run)?),
         "text-detection" => Box::new(quads::Quads::read(run)?),
         "text-recognition" => Box::new(line::Line::read(run)?),

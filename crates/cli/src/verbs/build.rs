@@ -11,6 +11,7 @@ use crate::engine::{input_names, is_plan, known_shapes, open_options, refusal};
 use crate::failure::{Failure, Result};
 use crate::json::Json;
 use crate::show;
+use crate::texts;
 
 /// Writes the portable graph instead of a plan.
 fn save(model: &Model, out: &Path) -> Result {
@@ -22,7 +23,7 @@ fn save(model: &Model, out: &Path) -> Result {
 
 /// The task that the plan is to hold: as described, else as recognized beyond doubt.
 fn task(args: &Build, model: &Model, targets: &[&str]) -> Result<Option<Spec>> {
-    let spec = match &args.task {
+    let mut spec = match &args.task {
         Some(file) if file.as_os_str() == "none" => return Ok(None),
         Some(file) => crate::task::read(file)?,
         None => {
@@ -35,9 +36,18 @@ fn task(args: &Build, model: &Model, targets: &[&str]) -> Result<Option<Spec>> {
             }
         }
     };
+    if let Err(failure) = texts::equip(&mut spec, &args.model, args.tokenizer.as_deref()) {
+        if args.task.is_some() || args.tokenizer.is_some() {
+            return Err(failure);
+        }
+        show::note(
+            "no tokenizer.json beside the model, so the plan takes tokens; --tokenizer FILE",
+        );
+        return Ok(None);
+    }
     // A front takes pictures of any size.
     let open = |id: &&str| embarca_target::find(id).is_none_or(|target| target.symbolic);
-    if !targets.iter().all(open) {
+    if spec.picture.is_some() && !targets.iter().all(open) {
         if args.task.is_some() {
             let what = "a target takes fixed sizes only, and the task's pictures are of any size";
             return Err(Failure::refused(what).next("--task none      builds the model alone"));

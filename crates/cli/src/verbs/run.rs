@@ -13,7 +13,10 @@ use crate::input::{self, Loaded, Sample};
 use crate::json::Json;
 use crate::pictures;
 use crate::progress::Progress;
+use crate::rows;
 use crate::show;
+use crate::task;
+use crate::texts;
 use crate::video;
 
 /// Class names: those given, else those in the model.
@@ -60,6 +63,23 @@ pub fn run(args: &Run) -> Result {
         let arrays = input::tensors(engine.inputs(), arrays, positional)?;
         let name = path.display().to_string();
         return finish(args, &mut engine, vec![Sample { name, arrays }]);
+    }
+    match task::for_data(&engine, &args.model, &args.prepare)? {
+        Some((spec, _)) if spec.text.is_some() => return texts::run(args, &engine, &spec),
+        Some((spec, _)) if spec.bytes.is_some() => return texts::run_bytes(args, &engine, &spec),
+        Some((spec, described)) if rows::concerns(args, &engine, described) => {
+            return rows::run(args, &engine, &spec);
+        }
+        _ => {}
+    }
+    for (flag, given, what) in [
+        ("--column", args.column.is_some(), "text"),
+        ("--tokenizer", args.prepare.tokenizer.is_some(), "text"),
+        ("--array", args.array.is_some(), "rows of tables"),
+    ] {
+        if given {
+            return Err(Failure::usage(format!("{flag} is for models that take {what}")));
+        }
     }
     if args.inputs.iter().any(|path| video::concerns(path)) {
         return pictures::run_video(args, &engine);
@@ -150,7 +170,7 @@ fn finish(args: &Run, engine: &mut Engine, samples: Vec<Sample>) -> Result {
 }
 
 /// Whether a file's name asks for NPY.
-fn is_npy(path: &Path) -> bool {
+pub fn is_npy(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"))
 }
 

@@ -39,6 +39,15 @@ pub fn recognize(net: &Net) -> Option<Spec> {
     Some(Spec { outputs, scores, ..Spec::new(spec::Kind::Classification) })
 }
 
+/// The output of one score a class of a model that is known to classify; the first of several.
+pub fn of_logits(net: &Net) -> Option<Spec> {
+    let is_answer = |port: &Port| port.dims.len() == 2 && 1 < classes(port).unwrap_or(0);
+    let output = net.outputs.iter().position(is_answer)?;
+    let outputs = if output == 0 { Vec::new() } else { vec![output] };
+    let scores = net.outputs.get(output).map(meant);
+    Some(Spec { outputs, scores, ..Spec::new(spec::Kind::Classification) })
+}
+
 /// How the scores of an output are meant.
 fn meant(port: &Port) -> Scores {
     match (port.finish, port.quant) {
@@ -49,11 +58,27 @@ fn meant(port: &Port) -> Scores {
     }
 }
 
-pub fn back(spec: &Spec, net: &Net, stage: &mut Stage<'_>, section: &mut Section) -> Result<()> {
-    // Of several outputs, the one with a score for each label.
-    let fits = |port: &Port| classes(port) == Some(section.labels.len());
+/// The output that answers: of several, the one with a score for each label.
+fn answer(spec: &Spec, net: &Net, labels: &[String]) -> usize {
+    let fits = |port: &Port| classes(port) == Some(labels.len());
     let labelled = || net.outputs.iter().position(fits).unwrap_or(0);
-    let output = spec.outputs.first().copied().unwrap_or_else(labelled);
+    spec.outputs.first().copied().unwrap_or_else(labelled)
+}
+
+/// States how scores are meant, which only the model tells, and says so where it is a guess.
+pub fn resolve(spec: &mut Spec, net: &Net, notes: &mut Vec<String>) {
+    let labels = if spec.labels.is_empty() { &net.labels } else { &spec.labels };
+    let port = net.outputs.get(answer(spec, net, labels));
+    let (None, Some(port)) = (spec.scores, port) else { return };
+    let scores = meant(port);
+    if scores == Scores::Logits {
+        notes.push("the scores are no probabilities; a softmax of them is shown".into());
+    }
+    spec.scores = Some(scores);
+}
+
+pub fn back(spec: &Spec, net: &Net, stage: &mut Stage<'_>, section: &mut Section) -> Result<()> {
+    let output = answer(spec, net, &section.labels);
     let x = stage.output(net, output)?;
     let len: usize = stage.known(x)?.iter().product();
     if len == 0 {
@@ -67,19 +92,10 @@ pub fn back(spec: &Spec, net: &Net, stage: &mut Stage<'_>, section: &mut Section
         section.labels.clear();
     }
     let mut x = stage.reshape(x, &[Dim::Known(len as i64)])?;
-    let missing = || TaskError::spec(format!("the model has no output {output}"));
-    let port = net.outputs.get(output).ok_or_else(missing)?;
-    match spec.scores.unwrap_or_else(|| meant(port)) {
+    match spec.scores.unwrap_or(Scores::Probabilities) {
         Scores::Probabilities => {}
         Scores::Sigmoid => x = stage.op(ops::Unary::plain(Kind::Sigmoid), &[x])?,
-        Scores::Logits => {
-            if spec.scores.is_none() {
-                section
-                    .notes
-                    .push("the scores are no probabilities; a softmax of them is shown".into());
-            }
-            x = stage.op(ops::Softmax { axis: 0, beta: 1.0 }, &[x])?;
-        }
+        Scores::Logits => x = stage.op(ops::Softmax { axis: 0, beta: 1.0 }, &[x])?,
     }
     let k = Dim::Known(len as i64);
     let op = ops::TopK { axis: 0, k, smallest: false, to: DType::I32 };

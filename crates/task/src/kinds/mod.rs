@@ -1,20 +1,24 @@
 //! The kinds of tasks, one file each: how a model of the kind is recognized, and its back.
 
+mod anomaly;
 mod classification;
 mod detection;
+mod embedding;
 mod enlarge;
 mod pose;
+mod regression;
 mod segmentation;
 mod text;
 mod text_detection;
 
 use embarca_ir::Model;
+use embarca_num::DType;
 
 use crate::error::TaskError;
-use crate::front::picture;
+use crate::front::{picture, roles, table};
 use crate::net::{Net, Port};
 use crate::section::Section;
-use crate::spec::{Carry, Kind, PictureSpec, Spec};
+use crate::spec::{BytesSpec, Carry, Kind, PictureSpec, Scores, Spec, TableSpec, TextSpec};
 use crate::stage::{Result, Stage};
 
 /// What a kind consists of.
@@ -47,11 +51,44 @@ const DEFINITIONS: &[Definition] = &[
         recognize: classification::recognize,
         back: classification::back,
     },
+    Definition { kind: Kind::SentenceEmbedding, recognize: |_| None, back: embedding::back },
+    Definition { kind: Kind::Anomaly, recognize: |_| None, back: anomaly::back },
+    Definition { kind: Kind::Regression, recognize: |_| None, back: regression::back },
 ];
 
 /// The task of a model, told from its ports and metadata. With `given`, its input is taken for a
 /// picture wherever it can be one; otherwise only where it is one beyond doubt.
 pub fn recognize(net: &Net, given: bool) -> Option<Spec> {
+    of_pictures(net, given).or_else(|| if given { None } else { of_others(net) })
+}
+
+/// The task of a model that takes no pictures: text, bytes of files, rows of tables.
+fn of_others(net: &Net) -> Option<Spec> {
+    if roles(net).is_some() {
+        let text = Some(TextSpec::default());
+        let spec = embedding::recognize(net).or_else(|| classification::of_logits(net))?;
+        return Some(Spec { text, ..spec });
+    }
+    let [input] = &net.inputs[..] else { return None };
+    let bytes = BytesSpec::default();
+    let fits =
+        matches!(input.dims[..], [None | Some(1), Some(len)] if len == bytes.first + bytes.last);
+    if fits && input.dtype == DType::I32 && input.quant.is_none() && input.name == "bytes" {
+        let spec = classification::of_logits(net)?;
+        // Magika's own softmax is spelled out.
+        let scores = Some(Scores::Probabilities);
+        return Some(Spec { bytes: Some(bytes), scores, ..spec });
+    }
+    let is_real = input.dtype == DType::F32 || input.quant.is_some();
+    let table = TableSpec::default();
+    table::window(&table, input).ok().filter(|_| is_real && input.dims.len() < 4)?;
+    let spec = anomaly::recognize(net)
+        .or_else(|| classification::recognize(net))
+        .or_else(|| regression::recognize(net))?;
+    Some(Spec { table: Some(table), ..spec })
+}
+
+fn of_pictures(net: &Net, given: bool) -> Option<Spec> {
     let is_picture = |port: &Port| {
         if given { picture::frame(&port.dims, None).is_some() } else { picture::is_picture(port) }
     };
@@ -99,6 +136,14 @@ fn declared_size(net: &Net, input: usize) -> Option<[usize; 2]> {
 pub(crate) fn numbers(text: &str) -> Vec<usize> {
     let words = text.split(|c: char| !c.is_ascii_digit());
     words.filter_map(|word| word.parse().ok()).collect()
+}
+
+/// Completes a description with what only the model tells, so that stages made of it again, around
+/// a plan, are the same.
+pub(crate) fn resolve(spec: &mut Spec, net: &Net, notes: &mut Vec<String>) {
+    if spec.kind == Kind::Classification {
+        classification::resolve(spec, net, notes);
+    }
 }
 
 /// The back of a task; `None` where the model's outputs are the answer.

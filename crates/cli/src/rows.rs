@@ -1,0 +1,347 @@
+//! Rows of tables through a model: CSV, NPZ, NPY, or numbers on the command line, in windows where a
+//! model takes several rows at once.
+
+use std::path::Path;
+
+use embarca::task::{Kind, Spec, table};
+use embarca_data::{Array, DataLimits, csv, npy, npz, read_file};
+
+use crate::args;
+use crate::engine::Engine;
+use crate::failure::{Failure, Result};
+use crate::items::{Item, Job};
+use crate::show;
+
+/// Names of first columns that count or date rows.
+const COUNTING: [&str; 8] =
+    ["", "date", "datetime", "id", "index", "time", "timestamp", "unnamed: 0"];
+
+/// Numbers, row by row.
+#[derive(Clone, Debug, PartialEq)]
+enum Data {
+    /// Rows that follow each other in time.
+    Rows { columns: usize, values: Vec<f32> },
+    /// Windows that are cut already.
+    Windows { rows: usize, columns: usize, all: Vec<Vec<f32>> },
+}
+
+impl Data {
+    /// Whether a model whose input is `rows` times `columns` takes this with its axes exchanged.
+    fn is_turned(&self, rows: usize, columns: usize) -> bool {
+        rows != columns
+            && match self {
+                Self::Rows { columns: own, .. } => *own == rows && 1 < rows && 1 < columns,
+                Self::Windows { rows: r, columns: c, .. } => (*r, *c) == (columns, rows),
+            }
+    }
+}
+
+/// Whether inputs are tables: numbers, CSV, or arrays that are not under the names of inputs.
+pub fn concerns(args: &args::Run, engine: &Engine, described: bool) -> bool {
+    let is_table = |path: &Path| {
+        let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
+        match extension.as_ref().and_then(|extension| extension.to_str()) {
+            Some("csv" | "tsv") => true,
+            Some("txt") => described,
+            Some("npy") => described || args.array.is_some(),
+            Some("npz") => described || args.array.is_some() || !names_inputs(path, engine),
+            _ => numbers(path).is_some(),
+        }
+    };
+    args.inputs.iter().all(|path| is_table(path))
+}
+
+/// Whether an archive holds the model's inputs under their names.
+fn names_inputs(path: &Path, engine: &Engine) -> bool {
+    let limits = DataLimits::default();
+    let arrays = read_file(path, &limits).and_then(|bytes| npz::read(&bytes, &limits));
+    let Ok(arrays) = arrays else { return true };
+    let named = |name: &str| arrays.iter().any(|array| array.name.as_deref() == Some(name));
+    engine
+        .inputs()
+        .iter()
+        .enumerate()
+        .all(|(i, port)| named(&port.name) || named(&format!("in{i}")))
+}
+
+/// `0.7` or `1,2.5,-3`, where no file is called so.
+fn numbers(path: &Path) -> Option<Vec<f32>> {
+    let text = path.to_str().filter(|_| !path.exists())?;
+    let values = text.split(',').map(|cell| cell.trim().parse::<f32>().ok());
+    values.collect::<Option<Vec<f32>>>().filter(|values| values.iter().all(|x| x.is_finite()))
+}
+
+/// Runs a model on rows.
+pub fn run(args: &args::Run, engine: &Engine, spec: &Spec) -> Result {
+    let mut spec = spec.clone();
+    let mut of_table = spec.table.clone().unwrap_or_default();
+    if args.array.is_some() {
+        of_table.array.clone_from(&args.array);
+    }
+    let missing = || Failure::refused(format!("the model has no input {}", of_table.input));
+    let port = engine.net().inputs.get(of_table.input).ok_or_else(missing)?;
+    let mut parts = Vec::new();
+    for path in &args.inputs {
+        parts.push((path, read(path, &of_table)?));
+    }
+    // A row of the table need not be a whole input: several may follow each other in it.
+    let find = |of_table: &_| table::window(of_table, port);
+    let refused = |error| Failure::refused(format!("{}: {error}", args.model.display()));
+    let mut window = find(&of_table).map_err(refused)?;
+    let free = of_table.length.is_none() && of_table.columns.is_empty() && window.rows == 1;
+    if let Some((_, Data::Rows { columns, .. })) = parts.first()
+        && free
+        && *columns < window.columns
+        && window.columns.is_multiple_of(*columns)
+        && 1 < *columns
+    {
+        of_table.length = Some(window.columns / columns);
+        window = find(&of_table).map_err(refused)?;
+        show::note(&format!(
+            "{} rows of {columns} columns make one input; length in [table] says so",
+            window.rows
+        ));
+    }
+    if let Some((_, data)) = parts.first()
+        && of_table.axes.is_none()
+        && data.is_turned(window.rows, window.columns)
+    {
+        of_table.axes = Some("columns-rows".to_owned());
+        window = find(&of_table).map_err(refused)?;
+        show::note("the model takes columns before rows; axes in [table] says so");
+    }
+    let step = of_table.step.unwrap_or(match spec.kind {
+        Kind::Anomaly => 1,
+        _ => window.rows,
+    });
+    spec.table = Some(of_table.clone());
+    let staged = crate::task::around(engine, &args.model, &spec)?;
+    let mut items = Vec::new();
+    for (path, data) in parts {
+        let name = path.display().to_string();
+        let several = 1 < args.inputs.len();
+        let cut = windows(data, window, step.max(1)).map_err(|failure| failure.within(&name))?;
+        for (place, values) in cut {
+            let name = match (several, place.is_empty()) {
+                (false, false) => place,
+                (true, false) => format!("{name} {place}"),
+                (_, true) => name.clone(),
+            };
+            let rows = Array::from_slice(&[window.rows, window.columns], &values)?;
+            items.push(Item { name, feeds: vec![("rows", rows)] });
+        }
+    }
+    let mut job = Job::new(args, engine, staged, 1 < items.len())?;
+    items.iter().try_for_each(|item| job.item(item))?;
+    job.finish()
+}
+
+/// The numbers of an input.
+fn read(path: &Path, spec: &embarca::task::TableSpec) -> Result<Data> {
+    if let Some(values) = numbers(path) {
+        return Ok(Data::Rows { columns: values.len(), values });
+    }
+    let limits = DataLimits::default();
+    let bytes = read_file(path, &limits).map_err(|error| error.in_file(path))?;
+    let in_file = |error: embarca_data::DataError| Failure::from(error.in_file(path));
+    let shown = path.display();
+    if bytes.starts_with(b"\x93NUMPY") {
+        return of_array(&npy::read(&bytes, &limits).map_err(in_file)?);
+    }
+    if bytes.starts_with(b"PK\x03\x04") {
+        let arrays = npz::read(&bytes, &limits).map_err(in_file)?;
+        let named = |array: &&Array| array.name == spec.array;
+        let fits = |array: &&Array| (2..=3).contains(&array.dims.len());
+        let mut fitting = arrays.iter().filter(fits);
+        let found = match &spec.array {
+            Some(_) => arrays.iter().find(named),
+            None => fitting.next().filter(|_| fitting.next().is_none()),
+        };
+        let names: Vec<&str> = arrays.iter().filter_map(|array| array.name.as_deref()).collect();
+        let names = names.join(", ");
+        return match (found, &spec.array) {
+            (Some(array), _) => of_array(array).map_err(|failure| failure.within(shown)),
+            (None, Some(name)) => {
+                Err(Failure::refused(format!("{shown}: there is no array '{name}', only {names}")))
+            }
+            (None, None) => {
+                Err(Failure::refused(format!("{shown}: which array holds the rows? ({names})"))
+                    .next("--array NAME      says which"))
+            }
+        };
+    }
+    let table = csv::read_columns(&bytes, &limits, &spec.columns).map_err(|error| {
+        in_file(error).next("columns = ['a', 'b'] in [table] names those that the model takes")
+    })?;
+    let header = table.header.as_ref().and_then(|header| header.first());
+    let counted = header.is_some_and(|name| {
+        COUNTING.contains(&name.to_ascii_lowercase().as_str()) && spec.columns.is_empty()
+    });
+    let values = table.values.iter().map(|&x| x as f32);
+    if !counted || table.columns < 2 {
+        return Ok(Data::Rows { columns: table.columns, values: values.collect() });
+    }
+    let name = header.map_or("", String::as_str);
+    show::note(&format!("{shown}: the first column, '{name}', counts rows and is left out"));
+    let columns = table.columns;
+    let values = values.enumerate().filter(|(i, _)| i % columns != 0).map(|(_, x)| x);
+    Ok(Data::Rows { columns: columns - 1, values: values.collect() })
+}
+
+/// Rows `[N, C]`, windows `[N, L, C]`, or one row `[C]`.
+fn of_array(array: &Array) -> Result<Data> {
+    let values = array.to_f32()?;
+    Ok(match array.dims[..] {
+        [columns] | [_, columns] => Data::Rows { columns, values },
+        [_, rows, columns] if 0 < rows * columns => {
+            let all = values.chunks(rows * columns).map(<[f32]>::to_vec).collect();
+            Data::Windows { rows, columns, all }
+        }
+        _ => {
+            let dims = show::dims(&array.dims);
+            return Err(Failure::refused(format!("an array {dims} holds no rows")));
+        }
+    })
+}
+
+/// From column after column to row after row.
+fn turn(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    (0..rows * columns).map(|i| values[i % columns * rows + i / columns]).collect()
+}
+
+/// The windows of data, each with its place.
+fn windows(data: Data, window: table::Window, step: usize) -> Result<Vec<(String, Vec<f32>)>> {
+    let table::Window { rows, columns, turned } = window;
+    let (given, values) = match data {
+        Data::Windows { rows: r, columns: c, all } => {
+            let exchanged = (r, c) == (columns, rows) && rows != columns;
+            if r * c != rows * columns {
+                let what = format!("windows of {r}x{c}; the model takes {rows}x{columns}");
+                return Err(Failure::refused(what));
+            }
+            let named = |(i, values): (usize, Vec<f32>)| {
+                let values = if exchanged { turn(&values, rows, columns) } else { values };
+                (format!("window {}", i + 1), values)
+            };
+            return Ok(all.into_iter().enumerate().map(named).collect());
+        }
+        Data::Rows { columns, values } => (columns, values),
+    };
+    let (kept, skipped) = match given {
+        _ if given == columns => (0..given, None),
+        // What stands in one row may be all that the model takes.
+        _ if given == rows * columns && 1 < rows => {
+            let all = values.chunks(given).enumerate();
+            let all = all.map(|(i, row)| {
+                let row = if turned { turn(row, rows, columns) } else { row.to_vec() };
+                (format!("row {}", i + 1), row)
+            });
+            return Ok(all.collect());
+        }
+        _ if given == columns + 1 => (0..columns, Some(given)),
+        _ => {
+            let takes = show::number(columns, "column");
+            let what = format!("the model takes {takes}, the table has {given}");
+            return Err(Failure::refused(what)
+                .next("columns = ['a', 'b'] in [table] names those that the model takes"));
+        }
+    };
+    if let Some(last) = skipped {
+        show::note(&format!("column {last} is left out: it may be a label"));
+    }
+    let table: Vec<&[f32]> = values.chunks_exact(given.max(1)).collect();
+    if table.len() < rows {
+        let (given, wanted) = (show::number(table.len(), "row"), rows);
+        return Err(Failure::refused(format!("{given}, and the model takes {wanted} at once")));
+    }
+    let mut cut = Vec::new();
+    let mut at = 0;
+    while at + rows <= table.len() {
+        let part = table[at..at + rows].iter().flat_map(|row| &row[kept.clone()]);
+        let name = match (table.len(), rows) {
+            (1, 1) => String::new(),
+            (_, 1) => format!("row {}", at + 1),
+            _ => format!("rows {}-{}", at + 1, at + rows),
+        };
+        cut.push((name, part.copied().collect()));
+        at += step;
+    }
+    Ok(cut)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(rows: usize, columns: usize, turned: bool) -> table::Window {
+        table::Window { rows, columns, turned }
+    }
+
+    fn rows(columns: usize, values: &[f32]) -> Data {
+        Data::Rows { columns, values: values.to_vec() }
+    }
+
+    #[test]
+    fn windows_slide_over_rows() {
+        let table = rows(2, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let slid = windows(table.clone(), window(2, 2, false), 1).unwrap();
+        assert_eq!(
+            slid,
+            [
+                ("rows 1-2".to_owned(), vec![1.0, 2.0, 3.0, 4.0]),
+                ("rows 2-3".to_owned(), vec![3.0, 4.0, 5.0, 6.0]),
+            ]
+        );
+        let apart = windows(table.clone(), window(1, 1, false), 2).unwrap();
+        assert_eq!(apart, [("row 1".to_owned(), vec![1.0]), ("row 3".to_owned(), vec![5.0])]);
+        for (shape, part) in
+            [(window(4, 2, false), "takes 4 at once"), (window(1, 5, false), "5 columns")]
+        {
+            let message = windows(table.clone(), shape, 1).unwrap_err().to_string();
+            assert!(message.contains(part), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_row_may_hold_a_window() {
+        let whole = rows(4, &[1.0, 2.0, 3.0, 4.0]);
+        let cut = windows(whole.clone(), window(2, 2, false), 2).unwrap();
+        assert_eq!(cut, [("row 1".to_owned(), vec![1.0, 2.0, 3.0, 4.0])]);
+        // The table stands as the model takes it: column after column.
+        let cut = windows(whole, window(2, 2, true), 2).unwrap();
+        assert_eq!(cut, [("row 1".to_owned(), vec![1.0, 3.0, 2.0, 4.0])]);
+    }
+
+    #[test]
+    fn arrays_are_rows_or_windows() {
+        let array = |dims: &[usize]| {
+            let len = dims.iter().product::<usize>();
+            of_array(&Array::from_slice(dims, &vec![0.5f32; len]).unwrap())
+        };
+        assert_eq!(array(&[2, 3]).unwrap(), rows(3, &[0.5; 6]));
+        let all = vec![vec![0.5; 3]; 2];
+        assert_eq!(array(&[2, 1, 3]).unwrap(), Data::Windows { rows: 1, columns: 3, all });
+        assert!(array(&[1, 1, 1, 1]).is_err());
+    }
+
+    #[test]
+    fn axes_are_told_by_the_data() {
+        let all = vec![vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]];
+        let data = Data::Windows { rows: 3, columns: 2, all };
+        assert!(data.is_turned(2, 3) && !data.is_turned(3, 2));
+        assert!(rows(2, &[]).is_turned(2, 3) && !rows(3, &[]).is_turned(2, 3));
+        assert!(!rows(1, &[]).is_turned(1, 3));
+        let cut = windows(data.clone(), window(2, 3, false), 1).unwrap();
+        assert_eq!(cut[0].1, [1.0, 3.0, 5.0, 2.0, 4.0, 6.0]);
+        let cut = windows(data.clone(), window(3, 2, true), 1).unwrap();
+        assert_eq!(cut[0].1, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        assert!(windows(data, window(2, 2, false), 1).is_err());
+    }
+
+    #[test]
+    fn numbers_are_rows() {
+        assert_eq!(numbers(Path::new("1, 2.5,-3")), Some(vec![1.0, 2.5, -3.0]));
+        assert_eq!(numbers(Path::new("nan")), None);
+        assert_eq!(numbers(Path::new("a.csv")), None);
+    }
+}
