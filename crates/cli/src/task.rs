@@ -73,7 +73,7 @@ pub fn for_data(engine: &Engine, path: &Path, given: &Prepare) -> Result<Option<
         let read = read_file(file, &limits).and_then(|bytes| labels::read(&bytes, &limits));
         spec.labels = read.map_err(|error| error.in_file(file))?;
     }
-    texts::equip(&mut spec, path, given.tokenizer.as_deref())?;
+    texts::equip(&mut spec, engine.net(), path, given.tokenizer.as_deref())?;
     Ok(Some((spec, described)))
 }
 

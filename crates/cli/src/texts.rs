@@ -3,7 +3,7 @@
 use std::io::{BufRead, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use embarca::task::{BytesSpec, Pooling, Spec};
+use embarca::task::{BytesSpec, Net, Pooling, Spec};
 use embarca_data::{Array, DataLimits, csv, read_file};
 use embarca_text::{Tokenizer, folder};
 
@@ -35,27 +35,31 @@ fn beside(model: &Path, name: &str) -> Option<PathBuf> {
 
 /// Completes the description of a task that takes text: the tokenizer of the user, of the
 /// description, or beside the model; class names and pooling from the files beside it.
-pub fn equip(spec: &mut Spec, model: &Path, given: Option<&Path>) -> Result {
+pub fn equip(spec: &mut Spec, net: &Net, model: &Path, given: Option<&Path>) -> Result {
     let Some(text) = &mut spec.text else { return Ok(()) };
-    let found = given.map(Path::to_path_buf).or_else(|| {
-        let missing = text.data.is_empty();
-        missing.then(|| beside(model, "tokenizer.json").or_else(|| beside(model, "vocab.txt")))?
-    });
-    if let Some(path) = found {
-        text.data = tokenizer(&path)?.json();
+    // What a plan or a description has is complete.
+    if given.is_none() && !text.data.is_empty() {
+        return Ok(());
     }
-    if text.data.is_empty() {
+    let found = given
+        .map(Path::to_path_buf)
+        .or_else(|| beside(model, "tokenizer.json"))
+        .or_else(|| beside(model, "vocab.txt"));
+    let Some(path) = found else {
         let what = format!("{} takes tokens, and there is no tokenizer", model.display());
         return Err(Failure::refused(what)
             .next("--tokenizer FILE      takes tokenizer.json or vocab.txt")
             .next("tokenizer.json beside the model is found"));
-    }
+    };
+    text.data = tokenizer(&path)?.json();
     let read = |name: &str| read_file(&beside(model, name)?, &DataLimits::default()).ok();
     if spec.kind == embarca::task::Kind::Classification && spec.labels.is_empty() {
         spec.labels =
             read("config.json").and_then(|bytes| folder::labels(&bytes)).unwrap_or_default();
     }
-    if spec.kind == embarca::task::Kind::SentenceEmbedding && spec.pooling.is_none() {
+    let output = net.outputs.get(spec.outputs.first().copied().unwrap_or(0));
+    let each = output.is_some_and(|port| port.dims.len() == 3);
+    if spec.kind == embarca::task::Kind::SentenceEmbedding && spec.pooling.is_none() && each {
         spec.pooling = match read("1_Pooling/config.json").and_then(|bytes| folder::pooling(&bytes))
         {
             Some("cls") => Some(Pooling::Cls),

@@ -36,7 +36,9 @@ fn task(args: &Build, model: &Model, targets: &[&str]) -> Result<Option<Spec>> {
             }
         }
     };
-    if let Err(failure) = texts::equip(&mut spec, &args.model, args.tokenizer.as_deref()) {
+    if let Err(failure) =
+        texts::equip(&mut spec, &model.net(), &args.model, args.tokenizer.as_deref())
+    {
         if args.task.is_some() || args.tokenizer.is_some() {
             return Err(failure);
         }

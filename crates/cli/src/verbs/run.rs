@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use embarca::task::Spec;
 use embarca_data::zip::Packing;
 use embarca_data::{Array, DataLimits, atomic_write, labels, npy, npz, read_file};
 
@@ -64,22 +65,29 @@ pub fn run(args: &Run) -> Result {
         let name = path.display().to_string();
         return finish(args, &mut engine, vec![Sample { name, arrays }]);
     }
-    match task::for_data(&engine, &args.model, &args.prepare)? {
-        Some((spec, _)) if spec.text.is_some() => return texts::run(args, &engine, &spec),
-        Some((spec, _)) if spec.bytes.is_some() => return texts::run_bytes(args, &engine, &spec),
-        Some((spec, described)) if rows::concerns(args, &engine, described) => {
-            return rows::run(args, &engine, &spec);
+    let data = task::for_data(&engine, &args.model, &args.prepare)?;
+    let is = |of: fn(&Spec) -> bool| data.as_ref().is_some_and(|(spec, _)| of(spec));
+    let (text, bytes) = (is(|spec| spec.text.is_some()), is(|spec| spec.bytes.is_some()));
+    let table = match &data {
+        Some((spec, described)) if spec.table.is_some() => {
+            rows::concerns(args, &engine, *described)
         }
-        _ => {}
-    }
-    for (flag, given, what) in [
-        ("--column", args.column.is_some(), "text"),
-        ("--tokenizer", args.prepare.tokenizer.is_some(), "text"),
-        ("--array", args.array.is_some(), "rows of tables"),
+        _ => false,
+    };
+    for (flag, given, fits, what) in [
+        ("--column", args.column.is_some(), text, "text"),
+        ("--tokenizer", args.prepare.tokenizer.is_some(), text, "text"),
+        ("--array", args.array.is_some(), table, "rows of tables"),
     ] {
-        if given {
+        if given && !fits {
             return Err(Failure::usage(format!("{flag} is for models that take {what}")));
         }
+    }
+    match &data {
+        Some((spec, _)) if text => return texts::run(args, &engine, spec),
+        Some((spec, _)) if bytes => return texts::run_bytes(args, &engine, spec),
+        Some((spec, _)) if table => return rows::run(args, &engine, spec),
+        _ => {}
     }
     if args.inputs.iter().any(|path| video::concerns(path)) {
         return pictures::run_video(args, &engine);
