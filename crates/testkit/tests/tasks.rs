@@ -290,3 +290,120 @@ fn described_tasks_answer_as_well() {
         assert_eq!(staged.task.labels[best], truth, "{model}");
     }
 }
+
+#[test]
+fn letterboxed_pictures_have_their_answers_in_place() {
+    if zoo().is_none() {
+        return;
+    }
+    let letterbox = |spec: &mut Spec| {
+        let picture = spec.picture.get_or_insert_with(PictureSpec::default);
+        (picture.fit, picture.size) = (Some("letterbox".into()), Some([513, 513]));
+    };
+    let model = "deeplabv3_mnv2_dm05_pascal_uint8.tflite";
+    let mut deeplab = staged(model, names("pascal_voc_21.txt"), letterbox);
+    let bird = picture("bird_segmentation.png").unwrap().crop(0, 60, 513, 363).unwrap();
+    let truth = picture("bird_segmentation_mask.png").unwrap().crop(0, 60, 513, 363).unwrap();
+    run(&mut deeplab.pipeline, &bird);
+    let mask = deeplab.pipeline.output("mask").unwrap();
+    assert_eq!(mask.ty.dims, [363, 513]);
+    let pairs = mask.data.iter().zip(truth.pixels.chunks(3));
+    let same = pairs.filter(|(a, b)| (**a == 0) == (b[0] == 0)).count();
+    assert!(0.93 < same as f64 / mask.data.len() as f64, "{same} of {}", mask.data.len());
+
+    // The same lines, in a frame that the page does not fill.
+    let mut plain = staged("ppocr_v6_tiny_det.onnx", None, |_| {});
+    let mut boxed = staged("ppocr_v6_tiny_det.onnx", None, |spec| {
+        letterbox(spec);
+        spec.picture.as_mut().unwrap().size = Some([640, 640]);
+    });
+    let page = picture("ocr_text_det.jpg").unwrap();
+    let quads = |staged: &mut Staged| {
+        run(&mut staged.pipeline, &page);
+        let count = integers(&staged.pipeline, "count")[0] as usize;
+        floats(&staged.pipeline, "quads").as_chunks::<8>().0[..count].to_vec()
+    };
+    let (plain, boxed) = (quads(&mut plain), quads(&mut boxed));
+    let bounds = |quad: &[f32; 8]| [quad[0], quad[1], quad[4], quad[5]];
+    let found =
+        |quad: &[f32; 8]| boxed.iter().any(|other| 0.6 < overlap(bounds(quad), bounds(other)));
+    let same = plain.iter().filter(|quad| found(quad)).count();
+    assert!(12 <= same, "{same} of {}", plain.len());
+}
+
+#[test]
+fn codes_are_found() {
+    if zoo().is_none() {
+        return;
+    }
+    for (path, truth) in [
+        ("qr_scene_a.png", [40.0, 210.0, 190.0, 360.0]),
+        ("qr_scene_b.png", [200.0, 60.0, 320.0, 180.0]),
+    ] {
+        let mut staged = staged("wechat_qr_detect.prototxt", None, |_| {});
+        run(&mut staged.pipeline, &picture(path).unwrap());
+        assert_eq!(integers(&staged.pipeline, "count"), [1]);
+        let corners = *floats(&staged.pipeline, "boxes").first_chunk::<4>().unwrap();
+        // The net leaves out the quiet zone, which the truth holds.
+        assert!(0.6 < overlap(corners, truth), "{path}: {corners:?}");
+    }
+}
+
+/// Pictures `[N, height, width, channels]` of an archive.
+fn pictures(file: &str, name: &str, places: &[usize]) -> Vec<Image> {
+    let bytes = std::fs::read(zoo().unwrap().join("data").join(file)).unwrap();
+    let arrays = embarca_data::npz::read(&bytes, &DataLimits::default()).unwrap();
+    let array = arrays.iter().find(|array| array.name.as_deref() == Some(name)).unwrap();
+    let (height, width) = (array.dims[1], array.dims[2]);
+    let channels = array.dims.get(3).copied().unwrap_or(1);
+    let len = height * width * channels;
+    let pixels = |&at: &usize| array.data[at * len..][..len].to_vec();
+    let image = |pixels| Image::new(width, height, channels, pixels).unwrap().to_rgb();
+    places.iter().map(pixels).map(image).collect()
+}
+
+#[test]
+fn small_nets_know_the_samples_of_their_data_sets() {
+    if zoo().is_none() {
+        return;
+    }
+    let best = |staged: &mut Staged, picture: &Image| {
+        run(&mut staged.pipeline, picture);
+        integers(&staged.pipeline, "classes")[0]
+    };
+    let places: Vec<usize> = (0..10).map(|class| class * 100).collect();
+    let photos = pictures("cifar10_subset.npz", "test_x", &places);
+    for (model, golden) in [
+        ("ic_resnet8_f32.tflite", "ic_resnet8_f32.npz"),
+        ("ic_resnet8_int8.tflite", "ic_resnet8_int8.npz"),
+    ] {
+        let bytes = std::fs::read(zoo().unwrap().join("golden").join(golden)).unwrap();
+        let arrays = embarca_data::npz::read(&bytes, &DataLimits::default()).unwrap();
+        let raw = |spec: &mut Spec| {
+            let of = spec.picture.get_or_insert_with(PictureSpec::default);
+            (of.mean, of.std) = (vec![0.0], vec![1.0]);
+        };
+        let mut staged = staged(model, names("cifar10.txt"), raw);
+        for (case, photo) in photos.iter().enumerate() {
+            let name = format!("c{case}_out0");
+            let scores = arrays.iter().find(|array| array.name.as_deref() == Some(&name)).unwrap();
+            let scores = scores.to_f32().unwrap();
+            let want = (0..10).max_by(|&a, &b| scores[a].total_cmp(&scores[b]).then(b.cmp(&a)));
+            assert_eq!(best(&mut staged, photo), want.unwrap() as i32, "{model} on {case}");
+        }
+    }
+    let digits = pictures("mnist_4k.npz", "test_x", &[3, 10, 0, 2, 6, 1, 21, 12, 8, 38]);
+    let names_of = Some((0..10).map(|i| i.to_string()).collect());
+    let mut lenet = staged("lenet_mnist_caffe.prototxt", names_of, |_| {});
+    for (digit, picture) in digits.iter().enumerate() {
+        assert_eq!(best(&mut lenet, picture), digit as i32);
+    }
+    // The two files hold the net's own i8 input as bytes.
+    let mut persons = staged("person_detect_int8.tflite", names("person_detect.txt"), |_| {});
+    for (path, truth) in [("tflm_person.bmp", "person"), ("tflm_no_person.bmp", "no person")] {
+        let mut picture = picture(path).unwrap();
+        picture.pixels.iter_mut().for_each(|byte| *byte ^= 0x80);
+        let class = best(&mut persons, &picture) as usize;
+        assert_eq!(persons.task.labels[class], truth, "{path}");
+    }
+}

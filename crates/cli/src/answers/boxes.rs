@@ -117,7 +117,9 @@ impl Answer for Boxes {
             }
             for [x, y, score] in &found.points {
                 if VISIBLE <= *score {
-                    draw_disc(picture, [*x, *y], 1.5 * scale as f32, ink.paint);
+                    // A dark rim keeps a point visible on skin and sky alike.
+                    draw_disc(picture, [*x, *y], 3.0 * scale as f32, [0; 3]);
+                    draw_disc(picture, [*x, *y], 2.0 * scale as f32, ink.paint);
                 }
             }
             let text = format!("{} {:.0}%", found.label, found.score * 100.0);

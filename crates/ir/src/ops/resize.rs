@@ -248,6 +248,10 @@ impl Plain<'_> {
     ) -> Result<Option<Vec<resize_matrix::Along>>, ImportError> {
         let x = node.input(0)?;
         let region_used = self.coordinates == "tf_crop_and_resize";
+        if !region_used && node.op == "Resize" {
+            // The region has no effect under other coordinates (ONNX, Resize).
+            node.ignore_inputs([1]);
+        }
         let beyond = region_used || self.coordinates == "half_pixel_symmetric" || self.antialias;
         let Some(dims) = b.ty(x).known_dims() else {
             if beyond || self.policy != "stretch" {

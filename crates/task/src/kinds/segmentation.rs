@@ -2,7 +2,8 @@
 //!
 //! The back yields `mask` u8 `[H, W]`.
 
-use embarca_ir::{Dim, ops};
+use embarca_ir::{Dim, ValueId, ops};
+use embarca_kernels::unary::Kind as Function;
 use embarca_num::DType;
 
 use crate::error::TaskError;
@@ -48,10 +49,15 @@ pub fn recognize(net: &Net) -> Option<Spec> {
 
 pub fn back(spec: &Spec, net: &Net, stage: &mut Stage<'_>, section: &mut Section) -> Result<()> {
     let fit = spec.picture.as_ref().and_then(|picture| picture.fit.as_deref());
-    if !matches!(fit, None | Some("stretch")) {
-        return Err(TaskError::spec("segmentation needs pictures that fill the model's input")
-            .hint("fit = 'stretch' or --fit stretch does that"));
-    }
+    let placed = match fit {
+        None | Some("stretch") => false,
+        Some("letterbox" | "corner") => true,
+        Some(_) => {
+            let what = "segmentation needs the whole picture in the model's input";
+            return Err(TaskError::spec(what)
+                .hint("fit = 'stretch' or 'letterbox', or --fit stretch, does that"));
+        }
+    };
     let output = super::output(spec, 0);
     let missing = || TaskError::spec(format!("the model has no output {output}"));
     let port = net.outputs.get(output).ok_or_else(missing)?;
@@ -84,6 +90,17 @@ pub fn back(spec: &Spec, net: &Net, stage: &mut Stage<'_>, section: &mut Section
     let x = stage.reshape(x, &[Dim::Known(1), height, width, Dim::Known(1)])?;
     let picture = stage.picture();
     let size = stage.dims(picture)[1..3].to_vec();
+    if placed {
+        let map = stage.dims(x)[1..3].to_vec();
+        let mut mask = stage.reshape(x, &map)?;
+        let frame = super::detection::input_size(spec, net)?;
+        for (axis, side) in frame.into_iter().enumerate() {
+            let places = places(stage, axis, &size[axis], side, &map[axis])?;
+            mask = stage.op(ops::Gather { axis, batch_dims: 0 }, &[mask, places])?;
+        }
+        stage.yields("mask", mask);
+        return Ok(());
+    }
     let op = ops::Resize {
         mode: "nearest".to_owned(),
         coordinates: "half_pixel".to_owned(),
@@ -99,4 +116,35 @@ pub fn back(spec: &Spec, net: &Net, stage: &mut Stage<'_>, section: &mut Section
     let mask = stage.reshape(mask, &size)?;
     stage.yields("mask", mask);
     Ok(())
+}
+
+/// For each row (axis 0) or column (axis 1) of the picture, the one of the map that shows it: the
+/// cell under its middle, where the picture lies in a frame of `side` pixels.
+fn places(
+    stage: &mut Stage<'_>,
+    axis: usize,
+    size: &Dim,
+    side: usize,
+    map: &Dim,
+) -> Result<ValueId> {
+    let cells = map.known().ok_or_else(|| {
+        TaskError::spec("the size of the map is open").hint("fit = 'stretch' needs none")
+    })?;
+    // The placement's rows hold scale and offset, each as x, y.
+    let placement = stage.placement();
+    let mut of = |row: usize| -> Result<ValueId> {
+        let row = stage.slice(placement, 0, row, row + 1)?;
+        let one = stage.slice(row, 1, 1 - axis, 2 - axis)?;
+        stage.reshape(one, &[Dim::Known(1)])
+    };
+    let (scale, offset) = (of(0)?, of(1)?);
+    let [start, limit, step] = [0.5, f32::MAX, 1.0].map(|x| stage.b.scalar(x));
+    let x = stage.op(ops::Range { len: size.clone() }, &[start, limit, step])?;
+    let x = stage.op(ops::Mul {}, &[x, scale])?;
+    let x = stage.op(ops::Add {}, &[x, offset])?;
+    let share = stage.b.scalar(cells as f32 / side as f32);
+    let x = stage.op(ops::Mul {}, &[x, share])?;
+    let x = stage.op(ops::Unary::plain(Function::Floor), &[x])?;
+    let x = stage.b.clip(x, 0.0, (cells - 1) as f32)?;
+    stage.cast(x, DType::I32)
 }

@@ -42,10 +42,7 @@ pub fn recognize(net: &Net) -> Option<Spec> {
 
 pub fn back(spec: &Spec, net: &Net, stage: &mut Stage<'_>, section: &mut Section) -> Result<()> {
     let fit = spec.picture.as_ref().and_then(|picture| picture.fit.as_deref());
-    if !matches!(fit, None | Some("stretch")) {
-        return Err(TaskError::spec("text detection needs pictures that fill the model's input")
-            .hint("fit = 'stretch' or --fit stretch does that"));
-    }
+    let placed = !matches!(fit, None | Some("stretch"));
     let output = super::output(spec, 0);
     let x = stage.output(net, output)?;
     let dims = stage.dims(x);
@@ -65,14 +62,19 @@ pub fn back(spec: &Spec, net: &Net, stage: &mut Stage<'_>, section: &mut Section
         return Err(TaskError::spec("boxes cannot be found"));
     };
     // From 0..1 of the map to the picture.
-    let placement = stage.placement();
-    let size = stage.slice(placement, 0, 2, 3)?;
-    let size = stage.slice(size, 1, 0, 2)?;
-    let size = stage.reshape(size, &[Dim::Known(2)])?;
-    let quads = stage.op(ops::Mul {}, &[quads, size])?;
-    let zero = stage.b.scalar(0.0);
-    let quads = stage.op(ops::Maximum {}, &[quads, zero])?;
-    let quads = stage.op(ops::Minimum {}, &[quads, size])?;
+    let quads = if placed {
+        let frame = super::detection::input_size(spec, net)?;
+        super::detection::to_picture(stage, quads, Some(frame))?
+    } else {
+        let placement = stage.placement();
+        let size = stage.slice(placement, 0, 2, 3)?;
+        let size = stage.slice(size, 1, 0, 2)?;
+        let size = stage.reshape(size, &[Dim::Known(2)])?;
+        let quads = stage.op(ops::Mul {}, &[quads, size])?;
+        let zero = stage.b.scalar(0.0);
+        let quads = stage.op(ops::Maximum {}, &[quads, zero])?;
+        stage.op(ops::Minimum {}, &[quads, size])?
+    };
     stage.yields("quads", quads);
     stage.yields("scores", scores);
     stage.yields("count", count);
