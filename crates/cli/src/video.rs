@@ -4,6 +4,7 @@
 //! the user names such an input: a decoder of our own, or a binding to the kernel's cameras, would
 //! be far larger than the rest of the command line.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufReader, IsTerminal, Read, Write};
 use std::path::Path;
@@ -71,6 +72,9 @@ impl Frames {
         let reader: Box<dyn Read> = match origin(path) {
             Some(Origin::Stdin) => Box::new(std::io::stdin()),
             Some(origin @ (Origin::Compressed | Origin::Camera)) => {
+                if !path.exists() {
+                    return Err(missing(path, origin));
+                }
                 let mut child = ffmpeg(path, origin == Origin::Camera)?;
                 let out = child.stdout.take();
                 decoder = Some(child);
@@ -80,23 +84,54 @@ impl Frames {
         };
         let reader: Box<dyn Read> = Box::new(BufReader::with_capacity(1 << 20, reader));
         let video = Video::new(reader, &DataLimits::default());
-        Ok(Self { video: video.map_err(|error| error.in_file(path))?, decoder })
+        let video = video.map_err(|error| match &mut decoder {
+            Some(decoder) => {
+                // What ffmpeg found wrong stands on standard error already.
+                let _ = decoder.kill();
+                let _ = decoder.wait();
+                let what = format!("{}: ffmpeg makes no video of it", path.display());
+                let shown = path.display();
+                Failure::refused(what).next(format!("ffmpeg -i {shown}      says what is in it"))
+            }
+            None => error.in_file(path).into(),
+        })?;
+        Ok(Self { video, decoder })
     }
 
     /// The next frame.
     pub fn next(&mut self) -> Result<Option<Image>> {
-        Ok(self.video.frame()?)
+        let frame = self.video.frame()?;
+        if frame.is_none()
+            && let Some(decoder) = &mut self.decoder
+            && !decoder.wait()?.success()
+        {
+            return Err(Failure::refused("ffmpeg gave up before the end of the video"));
+        }
+        Ok(frame)
     }
+}
+
+/// The refusal of a video that is not there.
+fn missing(path: &Path, origin: Origin) -> Failure {
+    let shown = path.display();
+    if origin == Origin::Camera {
+        return Failure::refused(format!("{shown}: there is no such camera"))
+            .next("ls /dev/video*      lists those that there are");
+    }
+    Failure::refused(format!("{shown}: there is no such file"))
 }
 
 /// Starts the machine's ffmpeg, which writes Y4M to its standard output.
 fn ffmpeg(path: &Path, camera: bool) -> Result<Child> {
     let mut command = Command::new("ffmpeg");
     command.args(["-hide_banner", "-loglevel", "error", "-nostdin"]);
+    // A colon in a file's name must not be taken for a protocol.
+    let mut input = OsString::from(if camera { "" } else { "file:" });
+    input.push(path);
     if camera {
         command.args(["-f", "v4l2"]);
     }
-    command.arg("-i").arg(path);
+    command.arg("-i").arg(input);
     command.args(["-pix_fmt", "yuv420p", "-f", "yuv4mpegpipe", "-"]);
     command.stdout(Stdio::piped()).stdin(Stdio::null());
     command.spawn().map_err(|error| {
@@ -147,6 +182,17 @@ impl Meter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_missing_is_named() {
+        for (path, part) in [
+            ("/dev/video4095", "no such camera\n next: ls /dev/video*"),
+            ("missing.mp4", "missing.mp4: there is no such file"),
+        ] {
+            let Err(failure) = Frames::open(Path::new(path)) else { panic!("{path} opens") };
+            assert!(failure.to_string().contains(part), "{failure}");
+        }
+    }
 
     #[test]
     fn origins_are_told_by_names() {

@@ -167,6 +167,13 @@ fn rows_of_tables_have_answers() {
     assert!(refusal(&["run", &half, &csv, "--column", "x"]).contains("models that take text"));
 }
 
+#[test]
+fn a_portable_graph_holds_no_task() {
+    let message = refusal(&["build", &net("linear"), "-o", "x.emb", "--task", "a.toml"]);
+    assert!(message.contains("a portable graph holds no task"), "{message}");
+    assert!(message.contains("embarca build x.emb --task FILE.toml"), "{message}");
+}
+
 /// A path in the zoo, where there is one.
 fn zoo(path: &str) -> Option<String> {
     let root = PathBuf::from(std::env::var_os("EMBARCA_ZOO")?);

@@ -200,6 +200,36 @@ mod tests {
     }
 
     #[test]
+    fn colours_are_sampled_in_several_ways() {
+        // Red and blue side by side, three columns and rows of them.
+        let (red, blue) = ((81, 90, 240), (41, 240, 110));
+        let of = |row: usize, column: usize| match row.min(column) < 2 {
+            true => red,
+            false => blue,
+        };
+        for (name, columns, rows) in [("420", 2, 2), ("422", 2, 3), ("444", 3, 3)] {
+            let mut bytes = format!("YUV4MPEG2 W3 H3 C{name}\nFRAME\n").into_bytes();
+            bytes.extend((0..9).map(|at| of(at / 3, at % 3).0));
+            // The first pixel of those that share a sample of colour gives it.
+            let place = |at: usize, all: usize| if all == 3 { at } else { 2 * at };
+            for pick in [|c: (u8, u8, u8)| c.1, |c: (u8, u8, u8)| c.2] {
+                for at in 0..columns * rows {
+                    let (row, column) = (place(at / columns, rows), place(at % columns, columns));
+                    bytes.push(pick(of(row, column)));
+                }
+            }
+            let frames = video(&bytes).unwrap();
+            assert_eq!((frames[0].width, frames[0].height), (3, 3), "{name}");
+            let pixel = |at: usize| &frames[0].pixels[3 * at..3 * at + 3];
+            assert_eq!(pixel(0), [255, 0, 0], "{name}");
+            assert!(200 < pixel(8)[2] && pixel(8)[0] < 50, "{name}: {:?}", pixel(8));
+            for end in [bytes.len() - 1, bytes.len() - 9] {
+                assert!(video(&bytes[..end]).is_err(), "{name} {end}");
+            }
+        }
+    }
+
+    #[test]
     fn damage_is_refused() {
         let whole = [&b"YUV4MPEG2 W2 H1 Cmono\nFRAME\n"[..], &[1, 2]].concat();
         assert_eq!(video(&whole).unwrap()[0].height, 1);

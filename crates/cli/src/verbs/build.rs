@@ -70,6 +70,14 @@ pub fn run(args: &Build) -> Result {
         Model::open_with(path, &open_options(&args.open)).map_err(|error| refusal(error, path))?;
     known_shapes(&args.open, &input_names(model.graph()))?;
     if let Some(out) = args.out.as_ref().filter(|out| out.extension().is_some_and(|e| e == "emb")) {
+        let task = args.task.as_ref().is_some_and(|file| file.as_os_str() != "none");
+        if task || args.tokenizer.is_some() {
+            let emb = out.display();
+            let what = format!("{emb}: a portable graph holds no task");
+            return Err(Failure::usage(what).next(format!(
+                "embarca build {emb} --task FILE.toml      makes a plan that does"
+            )));
+        }
         return save(&model, out);
     }
     let mut targets: Vec<&str> = args.targets.iter().map(String::as_str).collect();

@@ -38,9 +38,16 @@ fn cells(net: &Net) -> Option<usize> {
     pixels(net).map(|pixels| pixels / 64 + pixels / 256 + pixels / 1024)
 }
 
-/// Keypoints of each box and values of each, as `kpt_shape` says.
-fn keypoints(net: &Net) -> Option<[usize; 2]> {
-    match numbers(net.properties.get("kpt_shape")?)[..] {
+/// The channels of a detector of bodies: box, score, and 17 points of x, y, score.
+const BODY: usize = 4 + 1 + 17 * 3;
+
+/// Keypoints of each box and values of each, as `kpt_shape` says; those of a body where an output has
+/// just its channels and no more than one class is named.
+fn keypoints(net: &Net, channels: usize) -> Option<[usize; 2]> {
+    let Some(shape) = net.properties.get("kpt_shape") else {
+        return (channels == BODY && net.labels.len() < 2).then_some([17, 3]);
+    };
+    match numbers(shape)[..] {
         [points, values @ (2 | 3)] => Some([points, values]),
         _ => None,
     }
@@ -48,7 +55,7 @@ fn keypoints(net: &Net) -> Option<[usize; 2]> {
 
 /// Classes of an Ultralytics file: its names, else what is left of the channels.
 fn classes(net: &Net, channels: usize) -> Option<usize> {
-    let points = keypoints(net).map_or(0, |[points, values]| points * values);
+    let points = keypoints(net, channels).map_or(0, |[points, values]| points * values);
     let left = channels.checked_sub(4 + points)?;
     (0 < left && (net.labels.is_empty() || net.labels.len() == left)).then_some(left)
 }
@@ -61,7 +68,7 @@ pub fn recognize_v8(net: &Net) -> Option<Spec> {
     let counted = n.is_some() && n == cells(net) && n != pixels(net);
     classes(net, channels)?;
     let mut spec = (said || counted).then(|| prepared(Decoder::Yolov8))?;
-    if keypoints(net) == Some([17, 3]) {
+    if keypoints(net, channels) == Some([17, 3]) {
         (spec.points, spec.skeleton) = crate::kinds::body();
     }
     Some(spec)
@@ -76,11 +83,13 @@ pub fn recognize_v5(net: &Net) -> Option<Spec> {
         .then(|| prepared(Decoder::Yolov5))
 }
 
-/// `[1, N, 6]` from an Ultralytics file.
+/// `[1, N, 6]` from an Ultralytics file, or of the 300 rows that such models have.
 pub fn recognize_end_to_end(net: &Net) -> Option<Spec> {
     let [port] = &net.outputs[..] else { return None };
     let said = net.properties.get("task").is_some_and(|task| task == "detect");
-    (said && matches!(rows(port)?, [_, Some(6)])).then(|| prepared(Decoder::EndToEnd))
+    let [n, Some(6)] = rows(port)? else { return None };
+    let large = n == Some(300) && pixels(net).is_some();
+    (said || large).then(|| prepared(Decoder::EndToEnd))
 }
 
 pub fn v8(spec: &Spec, net: &Net, stage: &mut Stage<'_>) -> Result<Candidates> {
@@ -89,7 +98,7 @@ pub fn v8(spec: &Spec, net: &Net, stage: &mut Stage<'_>) -> Result<Candidates> {
     let dims = stage.dims(x);
     let channels = dims[1].known().and_then(|channels| usize::try_from(channels).ok());
     let channels = channels.unwrap_or(0);
-    let points = keypoints(net);
+    let points = keypoints(net, channels);
     let classes = classes(net, channels).ok_or_else(|| {
         TaskError::spec(format!("{channels} channels are not 4 and one for each class"))
     })?;
@@ -130,4 +139,43 @@ pub fn end_to_end(spec: &Spec, net: &Net, stage: &mut Stage<'_>) -> Result<Candi
     let n = stage.dims(x)[0].clone();
     let classes = Some(stage.reshape(classes, &[n])?);
     Ok(Candidates { boxes, scores, classes, points: None, unit: false, done: true })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Port;
+
+    #[test]
+    fn heads_are_told_apart() {
+        let port = |dims: [usize; 4]| {
+            let dims = dims.into_iter().filter(|&dim| dim != 0).map(Some).collect();
+            Port {
+                name: "x".into(),
+                dtype: embarca_num::DType::F32,
+                dims,
+                quant: None,
+                finish: crate::Finish::Unknown,
+            }
+        };
+        for (dims, decoder, points) in [
+            ([1, 25200, 85, 0], Some(Decoder::Yolov5), 0),
+            ([1, 84, 8400, 0], Some(Decoder::Yolov8), 0),
+            ([1, 56, 8400, 0], Some(Decoder::Yolov8), 17),
+            ([1, 300, 6, 0], Some(Decoder::EndToEnd), 0),
+            ([1, 300, 7, 0], None, 0),
+            ([1, 84, 8000, 0], None, 0),
+        ] {
+            let net = Net {
+                inputs: vec![port([1, 3, 640, 640])],
+                outputs: vec![port(dims)],
+                ..Net::default()
+            };
+            let spec = [recognize_end_to_end, recognize_v8, recognize_v5]
+                .into_iter()
+                .find_map(|recognize| recognize(&net));
+            assert_eq!(spec.as_ref().and_then(|spec| spec.decoder), decoder, "{dims:?}");
+            assert_eq!(spec.map_or(0, |spec| spec.points.len()), points, "{dims:?}");
+        }
+    }
 }
