@@ -239,6 +239,13 @@ pub struct Run {
     /// Names tensors in0, in1, ... and out0, out1, ... whatever the model calls them
     #[arg(long)]
     pub positional: bool,
+    /// Sound from a WAV file, or from standard input (-): prints what is heard as it happens
+    #[arg(long)]
+    pub follow: bool,
+    /// Samples a second of bare 16-bit samples on standard input [default: those of its WAV header, or
+    /// what the model takes]
+    #[arg(long, value_name = "HZ", requires = "follow", value_parser = value_parser!(u32).range(1000..=768_000))]
+    pub rate: Option<u32>,
     /// Threads, at most 256 [default: as many as the machine has cores]
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,

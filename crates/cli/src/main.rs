@@ -12,6 +12,7 @@ mod pictures;
 mod progress;
 mod rows;
 mod show;
+mod sounds;
 mod stats;
 mod task;
 mod term;

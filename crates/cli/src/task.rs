@@ -162,6 +162,42 @@ fn changes(given: &Prepare) -> bool {
         || !given.std.is_empty()
 }
 
+/// The stages for sound: those of the plan, or made for what is described or recognized; `None` where
+/// the model's task has no sound in it.
+pub fn for_sounds(engine: &Engine, path: &Path, given: &Prepare) -> Result<Option<Staged>> {
+    let plan = engine.plan();
+    if given.task.is_none()
+        && given.labels.is_none()
+        && let Some(pipeline) = Pipeline::of(plan).map_err(|error| refusal(error.into(), path))?
+        && pipeline.takes("samples")
+    {
+        return Ok(Some(Staged { pipeline, task: engine.task().clone() }));
+    }
+    let net = engine.net();
+    let spec = match &given.task {
+        Some(file) => Some(read(file)?),
+        None if !engine.task().spec.is_empty() => {
+            let spec = Spec::from_toml(&engine.task().spec);
+            let damaged = |error| Failure::refused(format!("{}: {error}", path.display()));
+            let mut spec = spec.map_err(damaged)?;
+            spec.labels.clone_from(&engine.task().labels);
+            Some(spec)
+        }
+        None => {
+            let mut net = net.clone();
+            net.labels = crate::verbs::run::class_names(engine, given)?;
+            embarca::task::recognize_sound(&net, true)
+        }
+    };
+    let Some(mut spec) = spec.filter(|spec| spec.sound.is_some()) else { return Ok(None) };
+    if let Some(file) = &given.labels {
+        let limits = DataLimits::default();
+        let read = read_file(file, &limits).and_then(|bytes| labels::read(&bytes, &limits));
+        spec.labels = read.map_err(|error| error.in_file(file))?;
+    }
+    staged(plan, net, &spec).map(Some).map_err(|error| refusal(error, path))
+}
+
 /// The stages for pictures: those of the plan, or made for what is described or recognized. A model
 /// whose answer is not recognized gets a front alone.
 pub fn for_pictures(engine: &Engine, path: &Path, given: &Prepare) -> Result<Staged> {

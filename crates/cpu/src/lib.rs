@@ -4,17 +4,21 @@
 
 mod control;
 mod error;
+mod events;
 mod pipeline;
 mod place;
 mod plan;
 pub mod pool;
 mod prepare;
 mod session;
+mod stream;
 mod vectors;
 
 pub use embarca_kernels::{Src, Ty};
 pub use error::{LoadError, PipelineError, RunError};
+pub use events::{Event, Events};
 pub use pipeline::{Feed, Pipeline};
 pub use plan::{LoadOptions, Plan, Port, Task};
 pub use session::{Limits, MAX_LOOP_STEPS, Observed, Session};
+pub use stream::{Span, Stream};
 pub use vectors::Verdict;

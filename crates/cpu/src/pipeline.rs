@@ -1,6 +1,6 @@
 //! A plan with the stages of its task: from what a user has to an answer.
 
-use std::borrow::Cow;
+use std::ops::Range;
 
 use embarca_kernels::{Src, Ty};
 use embarca_num::DType;
@@ -85,26 +85,49 @@ impl Stage {
 /// A tensor on its way to an input: borrowed from where it was made, or a scalar.
 struct Found<'a> {
     dtype: DType,
-    dims: Vec<u32>,
-    bytes: Cow<'a, [u8]>,
+    dims: &'a [u32],
+    bytes: Bytes<'a>,
+}
+
+enum Bytes<'a> {
+    Borrowed(&'a [u8]),
+    Scalar([u8; 8], usize),
+}
+
+impl Bytes<'_> {
+    fn get(&self) -> &[u8] {
+        match self {
+            Self::Borrowed(bytes) => bytes,
+            Self::Scalar(bytes, len) => bytes.get(..*len).unwrap_or_default(),
+        }
+    }
 }
 
 impl<'a> From<Src<'a>> for Found<'a> {
     fn from(src: Src<'a>) -> Self {
-        Self { dtype: src.ty.dtype, dims: src.ty.dims.to_vec(), bytes: src.data.into() }
+        Self { dtype: src.ty.dtype, dims: src.ty.dims, bytes: Bytes::Borrowed(src.data) }
     }
 }
 
+/// The dimensions of a scalar of any rank.
+static ONES: [u32; 8] = [1; 8];
+
 /// A value as an element of a type; `None` where it has none for it.
-fn scalar(value: f32, dtype: DType) -> Option<Vec<u8>> {
-    Some(match dtype {
-        DType::F32 => value.to_le_bytes().to_vec(),
-        DType::F64 => f64::from(value).to_le_bytes().to_vec(),
-        DType::I32 => (value as i32).to_le_bytes().to_vec(),
-        DType::I64 => (value as i64).to_le_bytes().to_vec(),
-        DType::Bool => vec![u8::from(value != 0.0)],
+fn scalar(value: f32, dtype: DType) -> Option<Bytes<'static>> {
+    let mut bytes = [0; 8];
+    let mut put = |from: &[u8]| {
+        bytes[..from.len()].copy_from_slice(from);
+        from.len()
+    };
+    let len = match dtype {
+        DType::F32 => put(&value.to_le_bytes()),
+        DType::F64 => put(&f64::from(value).to_le_bytes()),
+        DType::I32 => put(&(value as i32).to_le_bytes()),
+        DType::I64 => put(&(value as i64).to_le_bytes()),
+        DType::Bool => put(&[u8::from(value != 0.0)]),
         _ => return None,
-    })
+    };
+    Some(Bytes::Scalar(bytes, len))
 }
 
 impl Pipeline {
@@ -176,7 +199,15 @@ impl Pipeline {
     /// # Errors
     /// When a stage lacks an input, its shapes do not fit, or a kernel fails on the data.
     pub fn run(&mut self, feeds: &[Feed<'_>]) -> Result<(), PipelineError> {
-        self.run_until(self.stages.len(), feeds)
+        self.run_stages(0..self.stages.len(), feeds)
+    }
+
+    /// Runs the model and what is behind it on what [`Pipeline::prepare`] yielded.
+    ///
+    /// # Errors
+    /// As [`Pipeline::run`].
+    pub fn answer(&mut self, feeds: &[Feed<'_>]) -> Result<(), PipelineError> {
+        self.run_stages(self.net..self.stages.len(), feeds)
     }
 
     /// Runs the stage in front of the model, which yields `in0`, `in1`, ...
@@ -184,36 +215,41 @@ impl Pipeline {
     /// # Errors
     /// As [`Pipeline::run`].
     pub fn prepare(&mut self, feeds: &[Feed<'_>]) -> Result<(), PipelineError> {
-        self.run_until(self.net, feeds)
+        self.run_stages(0..self.net, feeds)
     }
 
-    fn run_until(&mut self, end: usize, feeds: &[Feed<'_>]) -> Result<(), PipelineError> {
-        for at in 0..end {
+    fn run_stages(&mut self, range: Range<usize>, feeds: &[Feed<'_>]) -> Result<(), PipelineError> {
+        for at in range {
             let (before, rest) = self.stages.split_at_mut(at);
-            let Some(stage) = rest.first_mut() else { break };
-            let mut found = Vec::with_capacity(stage.inputs.len());
-            for (name, port) in &stage.inputs {
-                let source = find(name, port, feeds, before, &self.carried, &self.values);
-                let source = source.ok_or_else(|| PipelineError::Missing(name.clone()))?;
-                if source.dtype != port.dtype {
-                    let (given, wanted) = (source.dtype, port.dtype);
+            let Some(Stage { plan, inputs, session, .. }) = rest.first_mut() else { break };
+            let (carried, values) = (&self.carried, &self.values);
+            let source = |name: &String, port: &Port| {
+                let found = find(name, port, feeds, before, carried, values);
+                found.ok_or_else(|| PipelineError::Missing(name.clone()))
+            };
+            let mut fits = session.is_some();
+            for (i, (name, port)) in inputs.iter().enumerate() {
+                let found = source(name, port)?;
+                if found.dtype != port.dtype {
+                    let (given, wanted) = (found.dtype, port.dtype);
                     return Err(PipelineError::Type { name: name.clone(), given, wanted });
                 }
-                found.push(source);
+                let dims = session.as_ref().and_then(|session| session.input_type(i));
+                fits &= dims.is_some_and(|ty| ty.dims == found.dims);
             }
-            let fits = stage.session.as_ref().is_some_and(|session| {
-                let dims = |i| session.input_type(i).map(|ty| ty.dims);
-                found.iter().enumerate().all(|(i, found)| dims(i) == Some(&found.dims))
-            });
             if !fits {
-                let shapes: Vec<&[u32]> = found.iter().map(|found| &*found.dims).collect();
-                stage.session = Some(stage.plan.session_for(&shapes)?);
+                let dims = |(name, port): &(String, Port)| Ok(source(name, port)?.dims.to_vec());
+                let shapes = inputs.iter().map(dims).collect::<Result<Vec<_>, PipelineError>>()?;
+                let shapes: Vec<&[u32]> = shapes.iter().map(Vec::as_slice).collect();
+                *session = Some(plan.session_for(&shapes)?);
             }
-            let Some(session) = &mut stage.session else { break };
-            for (i, found) in found.iter().enumerate() {
-                let to = session.input_bytes(i).filter(|to| to.len() == found.bytes.len());
-                let missing = || PipelineError::Missing(stage.inputs[i].0.clone());
-                to.ok_or_else(missing)?.copy_from_slice(&found.bytes);
+            let Some(session) = session else { break };
+            for (i, (name, port)) in inputs.iter().enumerate() {
+                let found = source(name, port)?;
+                let bytes = found.bytes.get();
+                let to = session.input_bytes(i).filter(|to| to.len() == bytes.len());
+                let missing = || PipelineError::Missing(name.clone());
+                to.ok_or_else(missing)?.copy_from_slice(bytes);
             }
             session.run()?;
             if at == self.net {
@@ -263,15 +299,11 @@ fn find<'a>(
         return Some(src.into());
     }
     if let Some(carried) = carried.iter().find(|carried| carried.name == name) {
-        let (dtype, dims) = (carried.dtype, carried.dims.clone());
-        return Some(Found { dtype, dims, bytes: (&*carried.bytes).into() });
+        let bytes = Bytes::Borrowed(&carried.bytes);
+        return Some(Found { dtype: carried.dtype, dims: &carried.dims, bytes });
     }
     let (_, value) = values.iter().find(|(known, _)| known == name)?;
     let one = port.preferred.iter().all(|&dim| dim == 1);
-    let dims = vec![1; port.preferred.len()];
-    Some(Found {
-        dtype: port.dtype,
-        dims,
-        bytes: scalar(*value, port.dtype).filter(|_| one)?.into(),
-    })
+    let bytes = scalar(*value, port.dtype).filter(|_| one)?;
+    Some(Found { dtype: port.dtype, dims: ONES.get(..port.preferred.len())?, bytes })
 }

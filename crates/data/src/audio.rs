@@ -1,14 +1,14 @@
 //! Sound: WAV files in, mono samples between -1 and 1 out.
 
 mod resample;
+mod sound;
+mod spectrogram;
 
-pub use resample::{Method, resample};
+pub use resample::{Method, Resampler, resample};
+pub use sound::Sound;
+pub use spectrogram::{Mark, Spectrogram};
 
-use std::io::Cursor;
-
-use hound::{SampleFormat, WavReader, WavSpec};
-
-use crate::{DataError, DataLimits, ErrorKind, Result};
+use crate::{DataLimits, Result};
 
 /// One channel of sound.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +40,7 @@ impl Audio {
     }
 }
 
-/// Decodes a WAV file: PCM of 8, 16, 24 or 32 bits, or 32-bit floating point.
+/// Decodes a WAV file: PCM of 8 to 32 bits, floating point of 32 or 64, A-law, mu-law.
 ///
 /// Integers are divided by their full scale (`x / 32768` for 16 bits), and several channels are
 /// averaged, both in f64 before rounding to f32.
@@ -50,96 +50,18 @@ impl Audio {
 /// the limits allow.
 pub fn decode_wav(bytes: &[u8], limits: &DataLimits) -> Result<Audio> {
     limits.bytes(bytes.len() as u64)?;
-    if !bytes.starts_with(b"RIFF") {
-        return Err(DataError::malformed("not a WAV file: it does not start with RIFF"));
-    }
-    let mut reader = WavReader::new(Cursor::new(bytes)).map_err(wav_error)?;
-    let WavSpec { channels, sample_rate, bits_per_sample, sample_format } = reader.spec();
-    if channels == 0 || sample_rate == 0 {
-        return Err(DataError::malformed(format!("WAV: {channels} channels at {sample_rate} Hz")));
-    }
-    let count = u64::from(reader.len());
-    if (bytes.len() as u64) < count.saturating_mul(u64::from(bits_per_sample / 8)) {
-        return Err(DataError::malformed(format!(
-            "WAV: it declares {count} samples and ends before them; save the recording again"
-        )));
-    }
+    let mut sound = Sound::wav(bytes, Some(bytes.len() as u64))?;
+    let count = sound.samples_left().unwrap_or(0);
     limits.elements(count)?;
-
-    let channels = usize::from(channels);
-    let mut mono = Mono::new(channels, usize::try_from(count).unwrap_or(0) / channels);
-    let mut pcm16 = None;
-    match (sample_format, bits_per_sample) {
-        (SampleFormat::Int, 16) => {
-            let mut exact = Vec::new();
-            for sample in reader.samples::<i16>() {
-                let sample = sample.map_err(wav_error)?;
-                mono.push(f64::from(sample) / 32768.0)?;
-                if channels == 1 {
-                    exact.push(sample);
-                }
-            }
-            pcm16 = (channels == 1).then_some(exact);
-        }
-        (SampleFormat::Int, bits @ (8 | 24 | 32)) => {
-            let scale = 0.5f64.powi(i32::from(bits) - 1);
-            for sample in reader.samples::<i32>() {
-                mono.push(f64::from(sample.map_err(wav_error)?) * scale)?;
-            }
-        }
-        (SampleFormat::Float, 32) => {
-            for sample in reader.samples::<f32>() {
-                mono.push(f64::from(sample.map_err(wav_error)?))?;
-            }
-        }
-        (format, bits) => {
-            return Err(DataError::unsupported(format!(
-                "WAV: {bits}-bit {format:?} samples; save it as 16-bit PCM"
-            )));
-        }
+    let frames = usize::try_from(count).unwrap_or(0) / sound.channels();
+    let mut samples = Vec::with_capacity(frames);
+    let mut block = Vec::new();
+    while sound.read(&mut block)? {
+        samples.extend_from_slice(&block);
     }
-    Ok(Audio { rate: sample_rate, samples: mono.samples, pcm16 })
-}
-
-/// Averages frames of samples.
-struct Mono {
-    channels: usize,
-    sum: f64,
-    in_frame: usize,
-    samples: Vec<f32>,
-}
-
-impl Mono {
-    fn new(channels: usize, frames: usize) -> Self {
-        Self { channels, sum: 0.0, in_frame: 0, samples: Vec::with_capacity(frames) }
-    }
-
-    fn push(&mut self, sample: f64) -> Result<()> {
-        if !sample.is_finite() {
-            return Err(DataError::malformed("WAV: not a finite number")
-                .at(format_args!("sample {}", self.samples.len())));
-        }
-        self.sum += sample;
-        self.in_frame += 1;
-        if self.in_frame == self.channels {
-            self.samples.push((self.sum / self.channels as f64) as f32);
-            (self.sum, self.in_frame) = (0.0, 0);
-        }
-        Ok(())
-    }
-}
-
-fn wav_error(error: hound::Error) -> DataError {
-    match error {
-        hound::Error::IoError(error) if error.kind() != std::io::ErrorKind::Other => {
-            DataError::malformed(format!("WAV: the file is cut off ({error})"))
-        }
-        hound::Error::IoError(error) => ErrorKind::Malformed(format!("WAV: {error}")).into(),
-        hound::Error::Unsupported => {
-            DataError::unsupported("WAV: a compressed or unusual encoding; save it as 16-bit PCM")
-        }
-        error => DataError::malformed(format!("WAV: {error}")),
-    }
+    let exact = sound.channels() == 1 && sound.whole_width() == Some(2);
+    let pcm16 = exact.then(|| samples.iter().map(|x| (x * 32768.0) as i16).collect());
+    Ok(Audio { rate: sound.rate(), samples, pcm16 })
 }
 
 #[cfg(test)]
@@ -178,6 +100,9 @@ mod tests {
         assert_eq!(samples(1, 1, 24, &[0, 0, 0x80, 0, 0, 0x40]), [-1.0, 0.5]);
         assert_eq!(samples(1, 1, 32, &[0, 0, 0, 0x80, 0, 0, 0, 0x40]), [-1.0, 0.5]);
         assert_eq!(samples(3, 1, 32, &1.25f32.to_le_bytes()), [1.25]);
+        assert_eq!(samples(3, 1, 64, &1.25f64.to_le_bytes()), [1.25]);
+        assert_eq!(samples(6, 1, 8, &[0xd5]), [8.0 / 32768.0]);
+        assert_eq!(samples(7, 1, 8, &[0xff, 0]), [0.0, -32124.0 / 32768.0]);
         // Two channels: left 0.5, right -0.25.
         assert_eq!(samples(1, 2, 16, &[0, 0x40, 0, 0xe0]), [0.125]);
         let audio = decode_wav(&wav(1, 1, 16, &[1, 0, 255, 255]), &DataLimits::default()).unwrap();
@@ -193,7 +118,8 @@ mod tests {
         for (bytes, reason) in [
             (b"OggS".to_vec(), "not a WAV file"),
             (b"RIFF\0\0\0\0WAVE".to_vec(), "WAV: "),
-            (wav(7, 1, 8, &[0; 4]), "save it as 16-bit PCM"),
+            (wav(2, 1, 4, &[0; 4]), "save it as 16-bit PCM"),
+            (wav(1, 2, 16, &[0; 6]), "6 bytes of samples, 4 a moment"),
             (wav(3, 1, 32, &nan), "sample 0: WAV: not a finite number"),
             (long, "ends before them"),
         ] {

@@ -95,6 +95,7 @@ kernels! {
     151 => suppress,
     152 => ctc,
     153 => outline,
+    160 => spectrum,
     180 => fft,
 }
 

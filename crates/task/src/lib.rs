@@ -18,6 +18,7 @@ mod front;
 mod kinds;
 mod net;
 mod section;
+mod sound_spec;
 mod spec;
 mod stage;
 
@@ -25,9 +26,10 @@ use embarca_ir::Model;
 
 pub use error::TaskError;
 pub use front::{picture, table};
-pub use kinds::recognize;
+pub use kinds::{recognize, recognize_sound};
 pub use net::{Finish, Net, Port};
 pub use section::{Section, Values};
+pub use sound_spec::{EventSpec, SoundSpec};
 pub use spec::{
     BytesSpec, Carry, Decoder, Kind, PictureSpec, Pooling, Scores, Spec, TableSpec, TextSpec,
 };
@@ -56,6 +58,11 @@ pub fn stages(spec: &Spec, net: &Net) -> Result<Stages, TaskError> {
     let back = kinds::back(spec, net, &mut section)?;
     let wants_placement = back.as_ref().is_some_and(|back| takes(back, "placement"));
     let front = match &spec.picture {
+        _ if 1 < given(spec) => {
+            let what = "a task has one of [picture], [sound], [text], [bytes] and [table]";
+            return Err(TaskError::spec(what));
+        }
+        _ if spec.sound.is_some() => Some(front::sound::front(spec, net, &mut section)?),
         _ if spec.text.is_some() || spec.bytes.is_some() || spec.table.is_some() => {
             front::other(spec, net)?
         }
@@ -72,4 +79,16 @@ pub fn stages(spec: &Spec, net: &Net) -> Result<Stages, TaskError> {
 fn takes(model: &Model, name: &str) -> bool {
     let main = model.main();
     main.inputs.iter().any(|&input| main.value(input).name == name)
+}
+
+/// How many kinds of data a task takes.
+fn given(spec: &Spec) -> usize {
+    let given = [
+        spec.picture.is_some(),
+        spec.sound.is_some(),
+        spec.text.is_some(),
+        spec.bytes.is_some(),
+        spec.table.is_some(),
+    ];
+    given.into_iter().filter(|given| *given).count()
 }

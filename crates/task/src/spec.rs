@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::error::TaskError;
+use crate::sound_spec::{EventSpec, SoundSpec};
 
 /// A description longer than this is refused.
 const MOST_BYTES: usize = 1 << 24;
@@ -74,6 +75,12 @@ pub struct Spec {
     /// How the rows of a table become the model's input.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<TableSpec>,
+    /// How sound becomes the model's input.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sound: Option<SoundSpec>,
+    /// What counts as an event in sound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub events: Option<EventSpec>,
 }
 
 /// What an answer is.
@@ -101,11 +108,19 @@ pub enum Kind {
     Anomaly,
     /// Numbers.
     Regression,
+    /// Words out of a few, in sound.
+    KeywordSpotting,
+    /// Where somebody speaks.
+    VoiceActivity,
+    /// One word or phrase that wakes a device.
+    WakeWord,
+    /// The notes of music.
+    Notes,
 }
 
 impl Kind {
     /// Every kind with its name.
-    pub const ALL: [(Self, &'static str); 10] = [
+    pub const ALL: [(Self, &'static str); 14] = [
         (Self::Classification, "classification"),
         (Self::Detection, "detection"),
         (Self::Segmentation, "segmentation"),
@@ -116,6 +131,10 @@ impl Kind {
         (Self::SentenceEmbedding, "sentence-embedding"),
         (Self::Anomaly, "anomaly"),
         (Self::Regression, "regression"),
+        (Self::KeywordSpotting, "keyword-spotting"),
+        (Self::VoiceActivity, "voice-activity"),
+        (Self::WakeWord, "wake-word"),
+        (Self::Notes, "notes"),
     ];
 }
 
@@ -344,6 +363,8 @@ impl Spec {
         };
         share("score", self.score)?;
         share("overlap", self.overlap)?;
+        self.sound.as_ref().map_or(Ok(()), SoundSpec::check)?;
+        self.events.as_ref().map_or(Ok(()), EventSpec::check)?;
         if self.most.is_some_and(|most| !(1..=10_000).contains(&most)) {
             return Err(TaskError::spec("most is a number from 1 to 10000"));
         }

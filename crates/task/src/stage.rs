@@ -1,7 +1,7 @@
 //! Builds a stage: inputs by name, the operators that tasks share, outputs by name.
 
 use embarca_ir::ops::{self, Op};
-use embarca_ir::{Builder, Const, Dim, GraphId, Model, Quant, TensorType, ValueId};
+use embarca_ir::{Builder, Const, ConstId, Dim, GraphId, Model, Quant, State, TensorType, ValueId};
 use embarca_num::DType;
 
 use crate::error::TaskError;
@@ -53,6 +53,36 @@ impl<'m> Stage<'m> {
             let width = Self::open(b, "picture_width", 640, MOST_SIDE);
             TensorType::new(DType::U8, [Dim::Known(1), height, width, Dim::Known(3)])
         })
+    }
+
+    /// Sound: so many samples, full scale from -1 to 1, at the task's rate.
+    pub fn samples(&mut self, len: usize) -> ValueId {
+        self.named("samples", |_| TensorType::of(DType::F32, &[len]))
+    }
+
+    /// A tensor that is zero at first and then what [`Stage::keep`] made of it in the run before.
+    pub fn state(&mut self, name: &str, ty: TensorType) -> Result<ValueId> {
+        let dims = ty.known_dims().unwrap_or_default();
+        let len = dims.iter().product::<usize>() * ty.dtype.size();
+        let zeros = Const::new(ty.dtype, dims, vec![0; len]);
+        let zeros = zeros.ok_or_else(|| TaskError::spec(format!("no state is {ty}")))?;
+        let number = self.b.graph().states.len() as u32;
+        let value = self.b.state(name, ty, number);
+        self.b.model.consts.push(zeros);
+        let initial = ConstId::new(self.b.model.consts.len() - 1);
+        let state = State { name: name.to_owned(), initial, value, next: value };
+        if let Some(main) = self.b.model.graphs.first_mut() {
+            main.states.push(state);
+        }
+        Ok(value)
+    }
+
+    /// What a state is in the next run.
+    pub fn keep(&mut self, state: ValueId, next: ValueId) {
+        let states = self.b.model.graphs.first_mut().map(|main| &mut main.states);
+        if let Some(found) = states.and_then(|states| states.iter_mut().find(|s| s.value == state)) {
+            found.next = next;
+        }
     }
 
     /// Where the picture lies in the model's input: rows of scale, offset and size.

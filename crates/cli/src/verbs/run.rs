@@ -16,6 +16,7 @@ use crate::pictures;
 use crate::progress::Progress;
 use crate::rows;
 use crate::show;
+use crate::sounds;
 use crate::task;
 use crate::texts;
 use crate::video;
@@ -64,6 +65,12 @@ pub fn run(args: &Run) -> Result {
         let arrays = input::tensors(engine.inputs(), arrays, positional)?;
         let name = path.display().to_string();
         return finish(args, &mut engine, vec![Sample { name, arrays }]);
+    }
+    if args.follow {
+        return sounds::follow(args, &engine);
+    }
+    if args.inputs.iter().all(|path| sounds::concerns(path)) && sounds::run(args, &engine)? {
+        return Ok(());
     }
     let data = task::for_data(&engine, &args.model, &args.prepare)?;
     let is = |of: fn(&Spec) -> bool| data.as_ref().is_some_and(|(spec, _)| of(spec));

@@ -34,11 +34,7 @@ pub fn resample(
     method: Method,
     limits: &DataLimits,
 ) -> Result<Vec<f32>> {
-    if from == 0 || to == 0 {
-        return Err(DataError::argument(format!("resampling from {from} Hz to {to} Hz")));
-    }
-    let divisor = gcd(from.into(), to.into());
-    let (up, down) = (u64::from(to) / divisor, u64::from(from) / divisor);
+    let (up, down) = ratio(from, to)?;
     let len = (samples.len() as u64).saturating_mul(up).div_ceil(down);
     limits.elements(len)?;
     if up == down {
@@ -46,12 +42,30 @@ pub fn resample(
     }
     match method {
         Method::Linear => Ok(linear(samples, up, down, len)),
-        Method::Polyphase if MAX_RATIO_TERM < up.max(down) => Err(DataError::unsupported(format!(
-            "resampling from {from} Hz to {to} Hz: the ratio is {up}/{down}; choose the linear \
-                 method or rates with a common divisor"
-        ))),
-        Method::Polyphase => Ok(polyphase(samples, up, down, len)),
+        Method::Polyphase => {
+            check_ratio(from, to, up, down)?;
+            Ok(polyphase(samples, up, down, len))
+        }
     }
+}
+
+/// The ratio of two rates in lowest terms: to, from.
+fn ratio(from: u32, to: u32) -> Result<(u64, u64)> {
+    if from == 0 || to == 0 {
+        return Err(DataError::argument(format!("resampling from {from} Hz to {to} Hz")));
+    }
+    let divisor = gcd(from.into(), to.into());
+    Ok((u64::from(to) / divisor, u64::from(from) / divisor))
+}
+
+fn check_ratio(from: u32, to: u32, up: u64, down: u64) -> Result<()> {
+    if up.max(down) <= MAX_RATIO_TERM {
+        return Ok(());
+    }
+    Err(DataError::unsupported(format!(
+        "resampling from {from} Hz to {to} Hz: the ratio is {up}/{down}; choose the linear method or \
+         rates with a common divisor"
+    )))
 }
 
 fn gcd(a: u64, b: u64) -> u64 {
@@ -72,24 +86,93 @@ fn linear(samples: &[f32], up: u64, down: u64, len: u64) -> Vec<f32> {
         .collect()
 }
 
-/// `y[m] = sum over k of x[k] * h[m * down - k * up + half]`.
 fn polyphase(samples: &[f32], up: u64, down: u64, len: u64) -> Vec<f32> {
-    let half = HALF_WIDTH * up.max(down);
-    let filter = low_pass(half, up.max(down) as f64, up as f64);
     let mut out = Vec::with_capacity(len as usize);
-    for m in 0..len {
+    let mut filter = Resampler::of(up, down);
+    filter.push(samples, &mut out);
+    filter.finish(&mut out);
+    out
+}
+
+/// [`Method::Polyphase`] for sound that comes block by block: the same samples as [`resample()`] of the
+/// whole, each as soon as what it depends on is there.
+#[derive(Clone, Debug)]
+pub struct Resampler {
+    up: u64,
+    down: u64,
+    half: u64,
+    filter: Vec<f64>,
+    /// The samples that are needed still, of which the first has the number `start`.
+    kept: Vec<f32>,
+    start: u64,
+    /// Samples that came, and that were made of them.
+    came: u64,
+    made: u64,
+}
+
+impl Resampler {
+    /// From one rate to another.
+    ///
+    /// # Errors
+    /// A rate of zero, or rates that are nearly coprime and huge.
+    pub fn new(from: u32, to: u32) -> Result<Self> {
+        let (up, down) = ratio(from, to)?;
+        check_ratio(from, to, up, down)?;
+        Ok(Self::of(up, down))
+    }
+
+    fn of(up: u64, down: u64) -> Self {
+        let half = HALF_WIDTH * up.max(down);
+        let filter = if up == down { Vec::new() } else { low_pass(half, up.max(down) as f64, up as f64) };
+        Self { up, down, half, filter, kept: Vec::new(), start: 0, came: 0, made: 0 }
+    }
+
+    /// Takes samples, and adds what can be made of them to `out`.
+    pub fn push(&mut self, samples: &[f32], out: &mut Vec<f32>) {
+        self.came += samples.len() as u64;
+        if self.up == self.down {
+            out.extend_from_slice(samples);
+            self.made = self.came;
+            return;
+        }
+        self.kept.extend_from_slice(samples);
+        // The last sample under the filter has come.
+        while (self.made * self.down + self.half) / self.up < self.came {
+            self.make(out);
+        }
+        let needed = (self.made * self.down).saturating_sub(self.half).div_ceil(self.up);
+        let gone = (needed.saturating_sub(self.start) as usize).min(self.kept.len());
+        self.kept.copy_within(gone.., 0);
+        self.kept.truncate(self.kept.len() - gone);
+        self.start += gone as u64;
+    }
+
+    /// Ends the sound with silence and begins another one.
+    pub fn finish(&mut self, out: &mut Vec<f32>) {
+        let len = (self.came * self.up).div_ceil(self.down);
+        while self.made < len {
+            self.make(out);
+        }
+        self.kept.clear();
+        (self.start, self.came, self.made) = (0, 0, 0);
+    }
+
+    /// `y[m] = sum over k of x[k] * h[m * down - k * up + half]`.
+    fn make(&mut self, out: &mut Vec<f32>) {
+        let (up, half) = (self.up, self.half);
         // The samples under the filter, and the tap above the first of them; from one sample to
         // the next the tap moves by `up` to the left.
-        let center = m * down;
+        let center = self.made * self.down;
         let first = center.saturating_sub(half).div_ceil(up);
-        let end = ((center + half) / up + 1).min(samples.len() as u64);
-        let window = samples.get(first as usize..end.max(first) as usize).unwrap_or(&[]);
+        let end = ((center + half) / up + 1).min(self.came);
+        let place = |number: u64| number.saturating_sub(self.start) as usize;
+        let window = self.kept.get(place(first)..place(end.max(first))).unwrap_or(&[]);
         let tap = (center + half).saturating_sub(first * up) as usize;
-        let taps = filter.get(..=tap).unwrap_or(&[]).iter().rev().step_by(up as usize);
+        let taps = self.filter.get(..=tap).unwrap_or(&[]).iter().rev().step_by(up as usize);
         let sum: f64 = window.iter().zip(taps).map(|(&x, h)| f64::from(x) * h).sum();
         out.push(sum as f32);
+        self.made += 1;
     }
-    out
 }
 
 /// A sinc with zeros every `period` taps under a Kaiser window; its taps sum to `gain`.
@@ -185,6 +268,21 @@ mod tests {
         // 15 kHz is beyond what 16 kHz can hold.
         let y = run(&tone(15000.0, 44100.0, 44100), 44100, 16000, Method::Polyphase);
         assert!(y[inner].iter().all(|x| x.abs() < 0.02));
+    }
+
+    #[test]
+    fn blocks_become_what_the_whole_becomes() {
+        let x: Vec<f32> = (0..3000).map(|i| ((i * i % 97) as f32 - 48.0) / 48.0).collect();
+        for (from, to) in [(44100, 16000), (8000, 16000), (16000, 16000), (22050, 48000), (48000, 7999)] {
+            let whole = resample(&x, from, to, Method::Polyphase, &DataLimits::default()).unwrap();
+            let mut resampler = Resampler::new(from, to).unwrap();
+            for len in [1, 7, 1000, 3000] {
+                let mut blocks = Vec::new();
+                x.chunks(len).for_each(|block| resampler.push(block, &mut blocks));
+                resampler.finish(&mut blocks);
+                assert_eq!(whole, blocks, "{from} to {to}, {len} at once");
+            }
+        }
     }
 
     #[test]

@@ -222,6 +222,7 @@ registry! {
         softmax::Softmax,
         space_to_batch::SpaceToBatch,
         space_to_depth::SpaceToDepth,
+        spectrum::Spectrum,
         split::Split,
         squared_difference::SquaredDifference,
         ssd_detections::SsdDetections,

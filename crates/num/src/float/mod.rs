@@ -5,6 +5,7 @@
 //! become vector code; the rest is computed in f64 and rounded once.
 
 pub mod double;
+pub mod fourier;
 mod rounding;
 mod wide;
 

@@ -1,7 +1,10 @@
 //! Fronts: from what a user has to a model's inputs, one file for each kind of data.
 
 mod bytes;
+mod mel;
+mod micro;
 pub mod picture;
+pub mod sound;
 pub mod table;
 mod text;
 

@@ -49,7 +49,7 @@ pub fn of_logits(net: &Net) -> Option<Spec> {
 }
 
 /// How the scores of an output are meant.
-fn meant(port: &Port) -> Scores {
+pub(super) fn meant(port: &Port) -> Scores {
     match (port.finish, port.quant) {
         (Finish::Softmax | Finish::Sigmoid, _) => Scores::Probabilities,
         // What TFLite gives every softmax and sigmoid.

@@ -5,11 +5,16 @@ mod classification;
 mod detection;
 mod embedding;
 mod enlarge;
+mod keyword;
+mod notes;
 mod pose;
 mod regression;
 mod segmentation;
+mod sounds;
 mod text;
 mod text_detection;
+mod voice;
+mod wake;
 
 use embarca_ir::Model;
 use embarca_num::DType;
@@ -24,7 +29,8 @@ use crate::stage::{Result, Stage};
 /// What a kind consists of.
 struct Definition {
     kind: Kind,
-    /// The task, when the model is of this kind; without `picture` and `carry`.
+    /// The task, when the model is of this kind and takes pictures; without `picture` and `carry`. Models
+    /// that take sound are recognized in `sounds`.
     recognize: fn(&Net) -> Option<Spec>,
     /// Adds what turns the model's outputs into the answer.
     back: fn(&Spec, &Net, &mut Stage<'_>, &mut Section) -> Result<()>,
@@ -46,6 +52,10 @@ const DEFINITIONS: &[Definition] = &[
         back: segmentation::back,
     },
     Definition { kind: Kind::SuperResolution, recognize: enlarge::recognize, back: enlarge::back },
+    Definition { kind: Kind::KeywordSpotting, recognize: |_| None, back: keyword::back },
+    Definition { kind: Kind::VoiceActivity, recognize: |_| None, back: voice::back },
+    Definition { kind: Kind::WakeWord, recognize: |_| None, back: wake::back },
+    Definition { kind: Kind::Notes, recognize: |_| None, back: notes::back },
     Definition {
         kind: Kind::Classification,
         recognize: classification::recognize,
@@ -56,10 +66,13 @@ const DEFINITIONS: &[Definition] = &[
     Definition { kind: Kind::Regression, recognize: |_| None, back: regression::back },
 ];
 
+pub use sounds::recognize as recognize_sound;
+
 /// The task of a model, told from its ports and metadata. With `given`, its input is taken for a
-/// picture wherever it can be one; otherwise only where it is one beyond doubt.
+/// picture wherever it can be one; otherwise it is a picture, or sound, beyond doubt.
 pub fn recognize(net: &Net, given: bool) -> Option<Spec> {
-    of_pictures(net, given).or_else(|| if given { None } else { of_others(net) })
+    let others = || if given { None } else { recognize_sound(net, false).or_else(|| of_others(net)) };
+    of_pictures(net, given).or_else(others)
 }
 
 /// The task of a model that takes no pictures: text, bytes of files, rows of tables.

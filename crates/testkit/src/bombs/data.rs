@@ -556,7 +556,7 @@ fn sounds() -> Vec<Bomb> {
             "no format",
             "openvino PR 35607: absent parts",
             b"RIFF\x04\0\0\0WAVE".to_vec(),
-            "WAV: Failed to read enough bytes.",
+            "WAV: the file is cut off",
         ),
         bomb(
             "4 GiB of samples",
@@ -568,38 +568,38 @@ fn sounds() -> Vec<Bomb> {
             "no channels",
             "triton CVE-2025-23321",
             wav(1, 0, 8000, 16, 16),
-            "WAV: Ill-formed WAVE file: file contains zero channels",
+            "WAV: 0 channels at 8000 Hz",
         ),
         bomb(
             "65,535 channels",
             "triton CVE-2025-23323",
             wav(1, 65535, 8000, 16, 16),
-            "WAV: Ill-formed WAVE file: sample bits exceeds size of sample",
+            "WAV: 65535 channels at 8000 Hz",
         ),
         bomb("no rate", "triton CVE-2025-23321", wav(1, 1, 0, 16, 16), "WAV: 1 channels at 0 Hz"),
         bomb(
             "samples of 0 bits",
             "triton CVE-2025-23321",
             wav(1, 1, 8000, 0, 16),
-            "WAV: Ill-formed WAVE file: bits per sample is 0",
+            "WAV: samples of 0 bits in format 1; save it as 16-bit PCM",
         ),
         bomb(
             "samples of 65,535 bits",
             "triton CVE-2025-23323",
             wav(1, 1, 8000, 65535, 16),
-            "WAV: Ill-formed WAVE file: sample bits exceeds size of sample",
+            "WAV: samples of 65535 bits in format 1; save it as 16-bit PCM",
         ),
         bomb(
             "compressed",
             "a part that is silently skipped",
             wav(0x55, 1, 8000, 16, 16),
-            "WAV: a compressed or unusual encoding; save it as 16-bit PCM",
+            "WAV: samples of 16 bits in format 85; save it as 16-bit PCM",
         ),
         bomb(
             "half a frame",
             "tract 2390",
             wav(1, 2, 8000, 16, 14),
-            "WAV: Ill-formed WAVE file: invalid data chunk length",
+            "WAV: 14 bytes of samples, 4 a moment; save the recording again",
         ),
         bomb("NaN", "a value that spreads", float(f32::NAN), "sample 2: WAV: not a finite number"),
         bomb(
@@ -612,7 +612,7 @@ fn sounds() -> Vec<Bomb> {
             "a format of 4 GiB",
             "candle 3533",
             b"RIFF\x34\0\0\0WAVEfmt \xff\xff\xff\xff\0\0\0\0".to_vec(),
-            "WAV: Failed to read enough bytes.",
+            "WAV: a format of 4294967295 bytes",
         ),
     ]
 }

@@ -109,6 +109,7 @@ cases! {
     softmax,
     space_to_batch,
     space_to_depth,
+    spectrum,
     split,
     squared_difference,
     ssd_detections,

@@ -1,0 +1,193 @@
+//! From a stream of probabilities to events with a beginning and an end.
+
+use crate::plan::Task;
+use crate::stream::Span;
+
+/// What happens.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Event {
+    /// A class has reached the score at which it counts.
+    Begins {
+        /// Its number.
+        class: usize,
+        /// Where, in seconds.
+        at: f64,
+        /// Its score.
+        score: f32,
+    },
+    /// It has stayed below the score at which it ends.
+    Ends {
+        /// Its number.
+        class: usize,
+        /// Where it began, in seconds.
+        start: f64,
+        /// Where it ended.
+        end: f64,
+        /// Its greatest score.
+        score: f32,
+        /// Whether it was long enough to count.
+        counts: bool,
+    },
+}
+
+/// Finds events. One class at a time is heard: that of the greatest score which is no background.
+#[derive(Clone, Debug)]
+pub struct Events {
+    rate: f64,
+    score: f32,
+    release: f32,
+    shortest: f64,
+    gap: f64,
+    margin: f64,
+    background: Vec<usize>,
+    open: Option<Open>,
+    /// The end of the last event.
+    last: f64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    class: usize,
+    first: Span,
+    last: Span,
+    score: f32,
+    /// Where it fell below the score at which it ends.
+    below: Option<i64>,
+}
+
+impl Events {
+    /// Events as a task counts them; `None` where it names no score.
+    pub fn of(task: &Task, rate: u32) -> Option<Self> {
+        let value = |name: &str| {
+            task.values.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
+        };
+        let score = value("score")?;
+        let background = task.values.iter().filter(|(known, _)| known == "background");
+        Some(Self {
+            rate: f64::from(rate.max(1)),
+            score,
+            release: value("release").unwrap_or(score).min(score),
+            shortest: value("shortest").unwrap_or(0.0).into(),
+            gap: value("gap").unwrap_or(0.0).into(),
+            margin: value("margin").unwrap_or(0.0).into(),
+            background: background.map(|(_, class)| *class as usize).collect(),
+            open: None,
+            last: 0.0,
+        })
+    }
+
+    /// Whether a class is no event.
+    pub fn is_background(&self, class: usize) -> bool {
+        self.background.contains(&class)
+    }
+
+    /// Takes the probabilities of the next span; spans come in order. At most one event ends and one
+    /// begins.
+    pub fn push(&mut self, span: Span, scores: &[f32]) -> [Option<Event>; 2] {
+        let mut events = [None; 2];
+        let best = (0..scores.len()).rev().max_by(|&a, &b| scores[a].total_cmp(&scores[b]));
+        let best = best.filter(|&class| self.score <= scores[class] && !self.is_background(class));
+        if let Some(open) = &mut self.open {
+            let score = scores.get(open.class).copied().unwrap_or(0.0);
+            let stays = self.release <= score && best.is_none();
+            if best == Some(open.class) || (stays && open.below.is_none()) {
+                (open.last, open.below) = (span, None);
+                open.score = open.score.max(score);
+            }
+            if best == Some(open.class) || stays {
+                return events;
+            }
+            let changed = best.is_some();
+            let below = *open.below.get_or_insert(span.start);
+            if changed || self.gap <= (span.start - below) as f64 / self.rate {
+                let open = *open;
+                events[0] = Some(self.end(&open));
+                self.open = None;
+            }
+        }
+        if let Some(class) = best.filter(|_| self.open.is_none()) {
+            let score = scores[class];
+            self.open = Some(Open { class, first: span, last: span, score, below: None });
+            let at = if self.overlap(span) { span.end } else { span.start };
+            let at = (at as f64 / self.rate - self.margin).max(self.last).max(0.0);
+            events[1] = Some(Event::Begins { class, at, score });
+        }
+        events
+    }
+
+    /// Long spans are clips somewhere in which the event is: it is known when they end.
+    fn overlap(&self, span: Span) -> bool {
+        0.25 <= (span.end - span.start) as f64 / self.rate
+    }
+
+    /// Ends what is open, at the end of the sound.
+    pub fn finish(&mut self, total: f64) -> Option<Event> {
+        let open = self.open.take()?;
+        match self.end(&open) {
+            Event::Ends { class, start, end, score, counts } => {
+                Some(Event::Ends { class, start, end: end.min(total), score, counts })
+            }
+            event @ Event::Begins { .. } => Some(event),
+        }
+    }
+
+    fn end(&mut self, open: &Open) -> Event {
+        // Where clips overlap, what they have in common holds the event.
+        let (start, end) = if open.last.start < open.first.end && open.first != open.last {
+            (open.last.start, open.first.end)
+        } else {
+            (open.first.start, open.last.end)
+        };
+        let [start, end] = [start, end].map(|at| at as f64 / self.rate);
+        let counts = self.shortest < end - start;
+        let start = (start - self.margin).max(self.last).max(0.0);
+        let end = (end + self.margin).max(start);
+        self.last = end;
+        Event::Ends { class: open.class, start, end, score: open.score, counts }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn events(values: &[(&str, f32)]) -> Events {
+        let values = values.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+        Events::of(&Task { values, ..Task::default() }, 1000).unwrap()
+    }
+
+    #[test]
+    fn speech_has_a_beginning_and_an_end() {
+        let mut events =
+            events(&[("score", 0.5), ("release", 0.35), ("shortest", 0.25), ("gap", 0.15), ("margin", 0.03)]);
+        let scores = [0.1, 0.6, 0.9, 0.4, 0.2, 0.6, 0.9, 0.1, 0.4, 0.1, 0.1, 0.0];
+        let mut found = Vec::new();
+        for (i, score) in scores.into_iter().enumerate() {
+            let start = 100 * i as i64;
+            found.extend(events.push(Span { start, end: start + 100 }, &[score]).into_iter().flatten());
+        }
+        assert_eq!(events.finish(1.2), None);
+        let close = |a: f64, b: f64| (a - b).abs() < 1e-9;
+        let [Event::Begins { class: 0, at, score: 0.6 }, Event::Ends { start, end, score: 0.9, counts: true, .. }] =
+            found[..]
+        else {
+            panic!("{found:?}");
+        };
+        assert!(close(at, 0.07) && close(start, 0.07) && close(end, 0.73), "{found:?}");
+    }
+
+    #[test]
+    fn words_lie_where_clips_overlap() {
+        let mut events = events(&[("score", 0.5), ("background", 0.0)]);
+        let scores = [[0.9, 0.1], [0.4, 0.6], [0.3, 0.7], [0.8, 0.2]];
+        let mut found = Vec::new();
+        for (i, scores) in scores.iter().enumerate() {
+            let start = 200 * i as i64;
+            found.extend(events.push(Span { start, end: start + 1000 }, scores).into_iter().flatten());
+        }
+        assert_eq!(found, [
+            Event::Begins { class: 1, at: 1.2, score: 0.6 },
+            Event::Ends { class: 1, start: 0.4, end: 1.2, score: 0.7, counts: true },
+        ]);
+    }
+}
