@@ -22,6 +22,27 @@ pub fn open_options(open: &Open) -> OpenOptions {
     }
 }
 
+/// Opens a model. Where its operators need shapes that it leaves open, and its inputs are those of a net
+/// that is known for it, these are what that net takes.
+pub fn open_model(path: &Path, open: &Open) -> embarca::Result<Model> {
+    let options = open_options(open);
+    let error = match Model::open_with(path, &options) {
+        Ok(model) => return Ok(model),
+        Err(error) => error,
+    };
+    let embarca::ErrorKind::Obstacles(obstacles) = &error.kind else { return Err(error) };
+    let usual = embarca::task::usual_shapes(&obstacles.inputs).filter(|_| options.shapes.is_empty());
+    let Some(shapes) = usual else { return Err(error) };
+    let shown = shapes.iter().map(|(name, dims)| {
+        let dims: Vec<String> = dims.iter().map(u64::to_string).collect();
+        format!("{name}:{}", dims.join("x"))
+    });
+    let note = format!("taken as --shapes {}", shown.collect::<Vec<_>>().join(","));
+    let model = Model::open_with(path, &OpenOptions { shapes, ..options })?;
+    show::note(&note);
+    Ok(model)
+}
+
 /// Refuses flags that say how a model is read; a plan has been made from one already.
 pub fn belongs_to_models(open: &Open) -> Result {
     if open.weights.is_some() {
@@ -136,7 +157,7 @@ impl Engine {
         let plan = if is_plan(path)? {
             Plan::load(path, options).map_err(|error| refuse(error.into()))?
         } else {
-            let model = Model::open_with(path, &open_options(open)).map_err(refuse)?;
+            let model = open_model(path, open).map_err(refuse)?;
             let plan = model.plan(options).map_err(refuse)?;
             return Ok(Self { net: model.net(), ..Self::new(plan) });
         };

@@ -155,13 +155,15 @@ impl Stream {
     }
 
     /// Ends the sound with silence where an answer to its last part is missing: where there was none
-    /// yet, or half of what leads to the next one has come.
+    /// yet, or half of what leads to the next one has come (any of it, where windows reach beyond both
+    /// ends of the sound).
     ///
     /// # Errors
     /// As [`Stream::feed`].
     pub fn finish(&mut self) -> Result<Option<Span>, PipelineError> {
         let since = self.unseen as u64 + (self.fronts.saturating_sub(self.rows) % self.every) * self.step as u64;
-        let waits = self.hop() <= since.saturating_mul(2) as usize && 0 < self.unseen;
+        let half = self.hop() as u64 <= since.saturating_mul(2);
+        let waits = 0 < self.unseen && (half || 0 < self.lead);
         let none = self.answers == 0 && 0 < self.fed;
         if !none && !waits {
             return Ok(None);

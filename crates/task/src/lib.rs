@@ -26,7 +26,7 @@ use embarca_ir::Model;
 
 pub use error::TaskError;
 pub use front::{picture, table};
-pub use kinds::{recognize, recognize_sound};
+pub use kinds::{recognize, recognize_sound, usual_shapes};
 pub use net::{Finish, Net, Port};
 pub use section::{Section, Values};
 pub use sound_spec::{EventSpec, SoundSpec};
@@ -62,7 +62,9 @@ pub fn stages(spec: &Spec, net: &Net) -> Result<Stages, TaskError> {
             let what = "a task has one of [picture], [sound], [text], [bytes] and [table]";
             return Err(TaskError::spec(what));
         }
-        _ if spec.sound.is_some() => Some(front::sound::front(spec, net, &mut section)?),
+        _ if spec.sound.is_some() && !wants_placement => {
+            Some(front::sound::front(spec, net, &mut section)?)
+        }
         _ if spec.text.is_some() || spec.bytes.is_some() || spec.table.is_some() => {
             front::other(spec, net)?
         }

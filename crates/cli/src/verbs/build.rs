@@ -7,7 +7,7 @@ use embarca::{LoadOptions, Model, Plan};
 use embarca_data::atomic_write;
 
 use crate::args::Build;
-use crate::engine::{input_names, is_plan, known_shapes, open_options, refusal};
+use crate::engine::{input_names, is_plan, known_shapes, open_model, refusal};
 use crate::failure::{Failure, Result};
 use crate::json::Json;
 use crate::show;
@@ -66,8 +66,7 @@ pub fn run(args: &Build) -> Result {
         let failure = Failure::refused(format!("{} is a plan already", path.display()));
         return Err(failure.next("embarca build MODEL      takes the model that it came from"));
     }
-    let model =
-        Model::open_with(path, &open_options(&args.open)).map_err(|error| refusal(error, path))?;
+    let model = open_model(path, &args.open).map_err(|error| refusal(error, path))?;
     known_shapes(&args.open, &input_names(model.graph()))?;
     if let Some(out) = args.out.as_ref().filter(|out| out.extension().is_some_and(|e| e == "emb")) {
         let task = args.task.as_ref().is_some_and(|file| file.as_os_str() != "none");

@@ -67,6 +67,7 @@ const DEFINITIONS: &[Definition] = &[
 ];
 
 pub use sounds::recognize as recognize_sound;
+pub use voice::usual_shapes;
 
 /// The task of a model, told from its ports and metadata. With `given`, its input is taken for a
 /// picture wherever it can be one; otherwise it is a picture, or sound, beyond doubt.

@@ -15,6 +15,19 @@ use crate::stage::{Result, Stage};
 const WINDOW: usize = 512;
 const CONTEXT: usize = 64;
 
+/// Shapes for nets that leave open what their operators need, told by the names of all inputs: those
+/// that Silero's voice detector takes at 16 kHz.
+pub fn usual_shapes(inputs: &[String]) -> Option<Vec<(String, Vec<u64>)>> {
+    let mut names: Vec<&str> = inputs.iter().map(String::as_str).collect();
+    names.sort_unstable();
+    let shapes: &[(&str, &[u64])] = match names[..] {
+        ["input", "sr", "state"] => &[("input", &[1, (WINDOW + CONTEXT) as u64]), ("state", &[2, 1, 128])],
+        ["c", "h", "input", "sr"] => &[("input", &[1, WINDOW as u64]), ("h", &[2, 1, 64]), ("c", &[2, 1, 64])],
+        _ => return None,
+    };
+    Some(shapes.iter().map(|(name, dims)| ((*name).to_owned(), dims.to_vec())).collect())
+}
+
 /// Silero's nets: samples, recurrent states of 64 or 128 numbers and, where it is asked for, the rate.
 pub fn recognize(net: &Net) -> Option<Spec> {
     let (samples, rest) = net.inputs.split_first()?;
