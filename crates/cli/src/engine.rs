@@ -31,7 +31,8 @@ pub fn open_model(path: &Path, open: &Open) -> embarca::Result<Model> {
         Err(error) => error,
     };
     let embarca::ErrorKind::Obstacles(obstacles) = &error.kind else { return Err(error) };
-    let usual = embarca::task::usual_shapes(&obstacles.inputs).filter(|_| options.shapes.is_empty());
+    let usual =
+        embarca::task::usual_shapes(&obstacles.inputs).filter(|_| options.shapes.is_empty());
     let Some(shapes) = usual else { return Err(error) };
     let shown = shapes.iter().map(|(name, dims)| {
         let dims: Vec<String> = dims.iter().map(u64::to_string).collect();

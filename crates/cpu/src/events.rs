@@ -158,18 +158,27 @@ mod tests {
 
     #[test]
     fn speech_has_a_beginning_and_an_end() {
-        let mut events =
-            events(&[("score", 0.5), ("release", 0.35), ("shortest", 0.25), ("gap", 0.15), ("margin", 0.03)]);
+        let mut events = events(&[
+            ("score", 0.5),
+            ("release", 0.35),
+            ("shortest", 0.25),
+            ("gap", 0.15),
+            ("margin", 0.03),
+        ]);
         let scores = [0.1, 0.6, 0.9, 0.4, 0.2, 0.6, 0.9, 0.1, 0.4, 0.1, 0.1, 0.0];
         let mut found = Vec::new();
         for (i, score) in scores.into_iter().enumerate() {
             let start = 100 * i as i64;
-            found.extend(events.push(Span { start, end: start + 100 }, &[score]).into_iter().flatten());
+            found.extend(
+                events.push(Span { start, end: start + 100 }, &[score]).into_iter().flatten(),
+            );
         }
         assert_eq!(events.finish(1.2), None);
         let close = |a: f64, b: f64| (a - b).abs() < 1e-9;
-        let [Event::Begins { class: 0, at, score: 0.6 }, Event::Ends { start, end, score: 0.9, counts: true, .. }] =
-            found[..]
+        let [
+            Event::Begins { class: 0, at, score: 0.6 },
+            Event::Ends { start, end, score: 0.9, counts: true, .. },
+        ] = found[..]
         else {
             panic!("{found:?}");
         };
@@ -183,11 +192,16 @@ mod tests {
         let mut found = Vec::new();
         for (i, scores) in scores.iter().enumerate() {
             let start = 200 * i as i64;
-            found.extend(events.push(Span { start, end: start + 1000 }, scores).into_iter().flatten());
+            found.extend(
+                events.push(Span { start, end: start + 1000 }, scores).into_iter().flatten(),
+            );
         }
-        assert_eq!(found, [
-            Event::Begins { class: 1, at: 1.2, score: 0.6 },
-            Event::Ends { class: 1, start: 0.4, end: 1.2, score: 0.7, counts: true },
-        ]);
+        assert_eq!(
+            found,
+            [
+                Event::Begins { class: 1, at: 1.2, score: 0.6 },
+                Event::Ends { class: 1, start: 0.4, end: 1.2, score: 0.7, counts: true },
+            ]
+        );
     }
 }

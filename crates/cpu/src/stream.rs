@@ -161,7 +161,8 @@ impl Stream {
     /// # Errors
     /// As [`Stream::feed`].
     pub fn finish(&mut self) -> Result<Option<Span>, PipelineError> {
-        let since = self.unseen as u64 + (self.fronts.saturating_sub(self.rows) % self.every) * self.step as u64;
+        let since = self.unseen as u64
+            + (self.fronts.saturating_sub(self.rows) % self.every) * self.step as u64;
         let half = self.hop() as u64 <= since.saturating_mul(2);
         let waits = 0 < self.unseen && (half || 0 < self.lead);
         let none = self.answers == 0 && 0 < self.fed;
@@ -184,7 +185,8 @@ impl Stream {
     /// Runs the front on the window and, where it is time, what follows.
     fn step(&mut self) -> Result<Option<Span>, PipelineError> {
         let dims = [self.window as u32];
-        let tensor = Src { ty: Ty { dtype: DType::F32, dims: &dims }, data: self.buffer.as_bytes() };
+        let tensor =
+            Src { ty: Ty { dtype: DType::F32, dims: &dims }, data: self.buffer.as_bytes() };
         let feeds = [Feed { name: "samples", tensor }];
         self.pipeline.prepare(&feeds)?;
         self.fronts += 1;

@@ -31,8 +31,8 @@ mod tasks;
 
 pub use embarca_compile::prepare;
 pub use embarca_cpu::{
-    Event, Events, Feed, Limits, LoadError, LoadOptions, Observed, Pipeline, PipelineError, Plan, Port, RunError,
-    Session, Span, Src, Stream, Task, Ty, Verdict,
+    Event, Events, Feed, Limits, LoadError, LoadOptions, Observed, Pipeline, PipelineError, Plan,
+    Port, RunError, Session, Span, Src, Stream, Task, Ty, Verdict,
 };
 pub use embarca_import::{ImportLimits, ReadError};
 pub use embarca_ir as ir;

@@ -80,7 +80,8 @@ impl<'m> Stage<'m> {
     /// What a state is in the next run.
     pub fn keep(&mut self, state: ValueId, next: ValueId) {
         let states = self.b.model.graphs.first_mut().map(|main| &mut main.states);
-        if let Some(found) = states.and_then(|states| states.iter_mut().find(|s| s.value == state)) {
+        if let Some(found) = states.and_then(|states| states.iter_mut().find(|s| s.value == state))
+        {
             found.next = next;
         }
     }

@@ -254,7 +254,8 @@ fn text(job: &Job<'_>, listener: &Listener, seconds: f64) -> String {
     }
     if !is_stream {
         let ranked = top(job, listener);
-        text += &ranking(ranked.iter().map(|(label, share)| (label.as_str(), *share)), &show::caps());
+        text +=
+            &ranking(ranked.iter().map(|(label, share)| (label.as_str(), *share)), &show::caps());
     }
     text
 }
@@ -277,11 +278,15 @@ fn said(job: &Job<'_>, name: &str, listener: &Listener, seconds: f64) -> Json {
 /// was.
 pub fn follow(args: &args::Run, engine: &Engine) -> Result {
     let [input] = args.inputs.as_slice() else {
-        return Err(Failure::usage("--follow listens to one sound: FILE.wav, or - for standard input"));
+        return Err(Failure::usage(
+            "--follow listens to one sound: FILE.wav, or - for standard input",
+        ));
     };
     let Some(mut job) = Job::new(args, engine)? else {
         let what = "--follow: the task of this model is not known to take sound";
-        return Err(Failure::refused(what).next("--task FILE.toml      describes it, with a [sound] table"));
+        return Err(
+            Failure::refused(what).next("--task FILE.toml      describes it, with a [sound] table")
+        );
     };
     if args.out.as_ref().is_some_and(|out| out.extension().is_none_or(|e| e != "png")) {
         return Err(Failure::usage("--out takes a picture (FILE.png) of a sound"));
@@ -306,7 +311,8 @@ pub fn follow(args: &args::Run, engine: &Engine) -> Result {
         let image = picture.draw(&job.marks(&listener.heard, seconds))?;
         atomic_write(out, &image::encode_png(&image)?)?;
     }
-    let (spent, largest) = (meter.spent.as_secs_f64().max(1e-9), meter.largest.as_secs_f64() * 1000.0);
+    let (spent, largest) =
+        (meter.spent.as_secs_f64().max(1e-9), meter.largest.as_secs_f64() * 1000.0);
     let times = seconds / spent;
     let answer = 1000.0 * spent / listener.answers.max(1) as f64;
     if is_json {
@@ -359,7 +365,11 @@ fn line(job: &Job<'_>, news: &News, is_json: bool) -> String {
         News::Ends(heard) => {
             let (start, end) = (heard.start, heard.end);
             let label = job.label(heard.class);
-            format!("{end:8.2} s  {label} ends after {:.2} s  {}\n", end - start, share(heard.score).trim())
+            format!(
+                "{end:8.2} s  {label} ends after {:.2} s  {}\n",
+                end - start,
+                share(heard.score).trim()
+            )
         }
     }
 }

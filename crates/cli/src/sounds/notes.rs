@@ -77,14 +77,21 @@ impl Tracker {
         self.heard = to;
     }
 
-    fn frame(&mut self, at: f64, notes: &[f32; KEYS], onsets: &[f32; KEYS], tell: &mut dyn FnMut(Heard)) {
+    fn frame(
+        &mut self,
+        at: f64,
+        notes: &[f32; KEYS],
+        onsets: &[f32; KEYS],
+        tell: &mut dyn FnMut(Heard),
+    ) {
         for key in 0..KEYS {
             let [two, one] = self.before.map(|onsets| onsets[key]);
             // The frame before had a peak.
             let struck = self.score <= one && two < one && onsets[key] <= one;
             if struck {
                 self.end(key, tell);
-                self.open[key] = Some(Open { start: at, frames: 0, quiet: 0, last: at, score: one });
+                self.open[key] =
+                    Some(Open { start: at, frames: 0, quiet: 0, last: at, score: one });
             }
             let Some(open) = &mut self.open[key] else { continue };
             if self.release <= notes[key] {

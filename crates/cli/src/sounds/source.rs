@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{BufReader, Cursor, Read};
 use std::path::Path;
 
-use embarca_data::audio::{Resampler, Sound};
 use embarca_data::DataError;
+use embarca_data::audio::{Resampler, Sound};
 
 use crate::failure::{Failure, Result};
 use crate::show;
@@ -46,7 +46,9 @@ impl Source {
             Sound::wav(reader, None).map_err(|error| error.in_file(Path::new("standard input")))?
         } else {
             if given.is_none() {
-                show::note(&format!("taken for 16-bit samples, {rate} a second; --rate HZ says otherwise"));
+                show::note(&format!(
+                    "taken for 16-bit samples, {rate} a second; --rate HZ says otherwise"
+                ));
             }
             Sound::pcm(reader, given.unwrap_or(rate))
         };

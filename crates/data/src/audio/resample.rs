@@ -123,7 +123,8 @@ impl Resampler {
 
     fn of(up: u64, down: u64) -> Self {
         let half = HALF_WIDTH * up.max(down);
-        let filter = if up == down { Vec::new() } else { low_pass(half, up.max(down) as f64, up as f64) };
+        let filter =
+            if up == down { Vec::new() } else { low_pass(half, up.max(down) as f64, up as f64) };
         Self { up, down, half, filter, kept: Vec::new(), start: 0, came: 0, made: 0 }
     }
 
@@ -273,7 +274,9 @@ mod tests {
     #[test]
     fn blocks_become_what_the_whole_becomes() {
         let x: Vec<f32> = (0..3000).map(|i| ((i * i % 97) as f32 - 48.0) / 48.0).collect();
-        for (from, to) in [(44100, 16000), (8000, 16000), (16000, 16000), (22050, 48000), (48000, 7999)] {
+        for (from, to) in
+            [(44100, 16000), (8000, 16000), (16000, 16000), (22050, 48000), (48000, 7999)]
+        {
             let whole = resample(&x, from, to, Method::Polyphase, &DataLimits::default()).unwrap();
             let mut resampler = Resampler::new(from, to).unwrap();
             for len in [1, 7, 1000, 3000] {

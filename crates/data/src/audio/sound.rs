@@ -47,7 +47,14 @@ impl<R: Read> Sound<R> {
         Self::new(reader, rate, 1, Coding::Whole, 2, None)
     }
 
-    fn new(reader: R, rate: u32, channels: usize, coding: Coding, width: usize, left: Option<u64>) -> Self {
+    fn new(
+        reader: R,
+        rate: u32,
+        channels: usize,
+        coding: Coding,
+        width: usize,
+        left: Option<u64>,
+    ) -> Self {
         let frame = channels * width;
         let buffer = vec![0; frame * (BLOCK / frame).max(1)];
         Self { reader, rate, channels, coding, width, left, buffer, filled: 0, frames: 0 }
@@ -158,7 +165,8 @@ impl<R: Read> Sound<R> {
         let frame = self.channels * self.width;
         while self.filled < frame {
             let room = self.buffer.len() - self.filled;
-            let most = self.left.map_or(room, |left| room.min(usize::try_from(left).unwrap_or(room)));
+            let most =
+                self.left.map_or(room, |left| room.min(usize::try_from(left).unwrap_or(room)));
             let Some(to) = self.buffer.get_mut(self.filled..self.filled + most) else { break };
             let got = match self.reader.read(to) {
                 Err(error) if error.kind() == Io::Interrupted => continue,
@@ -252,8 +260,12 @@ fn number(coding: Coding, bytes: &[u8]) -> f64 {
     match (coding, bytes) {
         (Coding::Whole, &[a]) => f64::from(i16::from(a) - 128) / 128.0,
         (Coding::Whole, &[a, b]) => f64::from(i16::from_le_bytes([a, b])) / 32768.0,
-        (Coding::Whole, &[a, b, c]) => f64::from(i32::from_le_bytes([0, a, b, c])) / 2_147_483_648.0,
-        (Coding::Whole, &[a, b, c, d]) => f64::from(i32::from_le_bytes([a, b, c, d])) / 2_147_483_648.0,
+        (Coding::Whole, &[a, b, c]) => {
+            f64::from(i32::from_le_bytes([0, a, b, c])) / 2_147_483_648.0
+        }
+        (Coding::Whole, &[a, b, c, d]) => {
+            f64::from(i32::from_le_bytes([a, b, c, d])) / 2_147_483_648.0
+        }
         (Coding::Float, &[a, b, c, d]) => f32::from_le_bytes([a, b, c, d]).into(),
         (Coding::Float, &[a, b, c, d, e, f, g, h]) => f64::from_le_bytes([a, b, c, d, e, f, g, h]),
         (Coding::ALaw, &[a]) => f64::from(a_law(a)) / 32768.0,
@@ -287,7 +299,8 @@ mod tests {
     #[test]
     fn laws_are_those_of_g711() {
         // The ends and the middle of both tables.
-        for (stored, want) in [(0x00, -5504), (0x55, -8), (0xd5, 8), (0xaa, 32256), (0x2a, -32256)] {
+        for (stored, want) in [(0x00, -5504), (0x55, -8), (0xd5, 8), (0xaa, 32256), (0x2a, -32256)]
+        {
             assert_eq!(a_law(stored), want, "{stored:#x}");
         }
         for (stored, want) in [(0x00, -32124), (0x7f, 0), (0xff, 0), (0x80, 32124), (0xfe, 8)] {

@@ -130,7 +130,8 @@ impl Spectrogram {
         let loudest = self.columns.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         for x in 0..width {
             for y in 0..height {
-                let level = self.columns.get(x / wide * ROWS + y).copied().unwrap_or(f32::NEG_INFINITY);
+                let level =
+                    self.columns.get(x / wide * ROWS + y).copied().unwrap_or(f32::NEG_INFINITY);
                 let share = (1.0 + (level - loudest) / RANGE).clamp(0.0, 1.0);
                 let at = ((top + height - 1 - y) * size.0 + left + x) * 3;
                 if let Some(pixel) = image.pixels.get_mut(at..at + 3) {
@@ -143,7 +144,8 @@ impl Spectrogram {
         let seconds = count as f64 * column;
         let across = |at: f64| left as f64 + (at / seconds).clamp(0.0, 1.0) * width as f64;
         let half = f64::from(self.rate) / 2.0;
-        let up = |hertz: f64| (top + height) as f64 - (hertz / half).clamp(0.0, 1.0) * height as f64;
+        let up =
+            |hertz: f64| (top + height) as f64 - (hertz / half).clamp(0.0, 1.0) * height as f64;
         self.axes(&mut image, seconds, &across, half, &up);
         for mark in marks {
             let ink = Ink::numbered(mark.class);
@@ -198,8 +200,13 @@ fn ticks(end: f64, most: f64, unit: &str) -> Vec<(f64, String)> {
 
 /// From black over violet, red and orange to pale yellow: brighter as it grows, also in grey.
 fn colour(share: f32) -> [u8; 3] {
-    const STOPS: [[f32; 3]; 5] =
-        [[0.0, 0.0, 4.0], [87.0, 16.0, 110.0], [188.0, 55.0, 84.0], [249.0, 142.0, 9.0], [252.0, 255.0, 164.0]];
+    const STOPS: [[f32; 3]; 5] = [
+        [0.0, 0.0, 4.0],
+        [87.0, 16.0, 110.0],
+        [188.0, 55.0, 84.0],
+        [249.0, 142.0, 9.0],
+        [252.0, 255.0, 164.0],
+    ];
     let at = share.clamp(0.0, 1.0) * 4.0;
     let below = (at as usize).min(3);
     let part = at - below as f32;
@@ -213,7 +220,8 @@ mod tests {
     #[test]
     fn a_tone_is_a_line_and_long_sound_stays_small() {
         let mut picture = Spectrogram::new(8000);
-        let tone = |i: usize| (2.0 * std::f64::consts::PI * 1000.0 * i as f64 / 8000.0).sin() as f32;
+        let tone =
+            |i: usize| (2.0 * std::f64::consts::PI * 1000.0 * i as f64 / 8000.0).sin() as f32;
         for block in 0..200 {
             let samples: Vec<f32> = (0..1000).map(|i| tone(block * 1000 + i)).collect();
             picture.push(&samples);

@@ -17,8 +17,9 @@ pub fn window(name: &str, len: usize) -> Result<Vec<f32>> {
         "blackman" => &[0.42, 0.5, 0.08],
         "rectangle" => &[1.0],
         _ => {
-            return Err(TaskError::spec(format!("sound: shape = '{name}' is not known"))
-                .hint("hann, hann-symmetric, hamming, hamming-symmetric, blackman and rectangle are"));
+            return Err(TaskError::spec(format!("sound: shape = '{name}' is not known")).hint(
+                "hann, hann-symmetric, hamming, hamming-symmetric, blackman and rectangle are",
+            ));
         }
     };
     let value = |n: usize| -> f64 {
@@ -97,7 +98,8 @@ impl Filters {
         let [low, high] = self.edges.map(|edge| scale.mel(edge));
         let step = (high - low) / (self.bands + 1) as f64;
         let corner = |i: usize| low + step * i as f64;
-        let straight = |x: f64, [a, b, c]: [f64; 3]| ((x - a) / (b - a)).min((c - x) / (c - b)).max(0.0);
+        let straight =
+            |x: f64, [a, b, c]: [f64; 3]| ((x - a) / (b - a)).min((c - x) / (c - b)).max(0.0);
         let mut values = Vec::with_capacity((self.fft / 2 + 1) * self.bands);
         for bin in 0..=self.fft / 2 {
             let hertz = bin as f64 * f64::from(self.rate) / self.fft as f64;

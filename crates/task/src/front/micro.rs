@@ -7,7 +7,7 @@
 use embarca_ir::ops::{self, Signal, Stage as Step};
 use embarca_ir::{Const, Quant, TensorType, ValueId};
 use embarca_kernels::unary::Kind;
-use embarca_num::DType;
+use embarca_num::{DType, float};
 
 use crate::error::TaskError;
 use crate::net::Port;
@@ -36,7 +36,7 @@ const BLOCK: usize = 4;
 const ALIGN: usize = 2;
 
 fn mel(hertz: f32) -> f32 {
-    1127.0 * (hertz / 700.0).ln_1p()
+    1127.0 * float::ln_1p(hertz / 700.0)
 }
 
 /// The filters: weights, what is left to 1, and for each filter its first bin, its first weight and its
@@ -57,16 +57,17 @@ impl Micro {
         self.window.next_power_of_two().max(8)
     }
 
-    fn window(&self) -> Vec<i16> {
+    fn window(&self, exact: bool) -> Vec<i16> {
         let turn = std::f32::consts::PI * 2.0 / self.window as f32;
         let value = |i: usize| {
-            let shape = 0.5 - 0.5 * f64::from(turn * (i as f32 + 0.5)).cos();
-            (shape * f64::from(1 << BITS) + 0.5).floor() as i16
+            let phase = turn * (i as f32 + 0.5);
+            let cosine = if exact { f64::from(phase).cos() } else { float::cos(phase).into() };
+            ((0.5 - 0.5 * cosine) * f64::from(1 << BITS) + 0.5).floor() as i16
         };
         (0..self.window).map(value).collect()
     }
 
-    fn bank(&self) -> Result<Bank> {
+    fn bank(&self, exact: bool) -> Result<Bank> {
         let count = self.bands + 1;
         let [low, high] = self.edges.map(mel);
         let spacing = (high - low) / count as f32;
@@ -94,7 +95,9 @@ impl Micro {
         let mut next = if spans.iter().any(|(_, width)| *width == 0) { BLOCK } else { 0 };
         for (from, width) in &spans {
             if *width == 0 {
-                (bank.bins.push(0), bank.starts.push(0), bank.widths.push(BLOCK as i16));
+                bank.bins.push(0);
+                bank.starts.push(0);
+                bank.widths.push(BLOCK as i16);
                 continue;
             }
             let aligned = from / ALIGN * ALIGN;
@@ -109,7 +112,9 @@ impl Micro {
             let below = if i == 0 { low } else { centres[i - 1] };
             for bin in *from..from + width {
                 let share = (centres[i] - place(bin)) / (centres[i] - below);
-                let stored = |share: f32| (f64::from(share * (1 << BITS) as f32) + 0.5).floor() as i16;
+                // The audio preprocessor cuts off what the library rounds.
+                let half = if exact { 0.0 } else { 0.5 };
+                let stored = |share: f32| float::floor(share * (1 << BITS) as f32 + half) as i16;
                 let at = bank.starts[i] as usize + bin - bank.bins[i] as usize;
                 (bank.weights[at], bank.rests[at]) = (stored(share), stored(1.0 - share));
             }
@@ -129,7 +134,7 @@ impl Micro {
         let bits = 10 - self.correction();
         let gain = |x: u32| {
             let x = x as f32 / (1u64 << bits.clamp(0, 31)) as f32;
-            let gain = (1 << GAIN_BITS) as f32 * (x + OFFSET).powf(-STRENGTH);
+            let gain = (1 << GAIN_BITS) as f32 * float::pow(x + OFFSET, -STRENGTH);
             if f32::from(i16::MAX) < gain { i16::MAX } else { (gain + 0.5) as i16 }
         };
         let mut table = vec![gain(0), gain(1)];
@@ -146,7 +151,7 @@ impl Micro {
     }
 
     /// From samples f32 `[window]` to i16 `[bands]`.
-    fn features(&self, stage: &mut Stage<'_>, samples: ValueId) -> Result<ValueId> {
+    fn features(&self, stage: &mut Stage<'_>, samples: ValueId, exact: bool) -> Result<ValueId> {
         let full = stage.b.scalar(32768.0);
         let x = stage.op(ops::Mul {}, &[samples, full])?;
         let x = stage.op(ops::Unary::plain(Kind::Round), &[x])?;
@@ -159,14 +164,14 @@ impl Micro {
             Ok(stage.b.constant(table, None))
         };
         let step = |stage: Step, numbers: &[i64]| Signal { stage, numbers: numbers.to_vec() };
-        let window = shorts(stage, &self.window())?;
+        let window = shorts(stage, &self.window(exact))?;
         let x = stage.op(step(Step::Window, &[BITS.into()]), &[x, window])?;
         let scaled = stage.b.node(step(Step::AutoScale, &[]), &[Some(x)])?;
         let [x, shift] = scaled[..] else {
             return Err(TaskError::spec("sound: the samples cannot be scaled"));
         };
         let x = stage.op(step(Step::Rfft, &[self.fft() as i64]), &[x])?;
-        let bank = self.bank()?;
+        let bank = self.bank(exact)?;
         let range = bank.range.map(|bin| bin as i64);
         let x = stage.op(step(Step::Energy, &range), &[x])?;
         let mut inputs = vec![x];
@@ -191,18 +196,25 @@ impl Micro {
 
     /// From samples f32 `[window]` to one row `[1, bands]` of a model's input; `exact` is the integer
     /// arithmetic of the audio preprocessor, which knows one scale only.
-    pub fn row(&self, stage: &mut Stage<'_>, samples: ValueId, port: &Port, exact: bool) -> Result<ValueId> {
+    pub fn row(
+        &self,
+        stage: &mut Stage<'_>,
+        samples: ValueId,
+        port: &Port,
+        exact: bool,
+    ) -> Result<ValueId> {
         if !(33..=8192).contains(&self.window) {
             let what = format!("sound: micro features of frames of {} samples", self.window);
             return Err(TaskError::spec(what).hint("33 to 8192 are computed"));
         }
-        let x = self.features(stage, samples)?;
+        let x = self.features(stage, samples, exact)?;
         let row = [1, self.bands as i64].map(embarca_ir::Dim::Known);
         let x = stage.reshape(x, &row)?;
         let quant = port.quant.map(|(scale, zero)| Quant::per_tensor(scale, zero));
         if exact {
             if port.dtype != DType::I8 {
-                let what = format!("sound: rounding = 'tflm' yields i8, the input takes {}", port.dtype);
+                let what =
+                    format!("sound: rounding = 'tflm' yields i8, the input takes {}", port.dtype);
                 return Err(TaskError::spec(what));
             }
             let x = stage.cast(x, DType::I32)?;

@@ -52,20 +52,32 @@ fn layout(spec: &SoundSpec, port: &Port, features: usize) -> Result<Layout> {
             (Some(dim), _) => *dim,
             (None, Some(frames)) if open(axis) => frames,
             (None, None) if open(axis) => {
-                let what = format!("sound: input '{}' is {} and leaves the frames open", port.name, shown());
+                let what = format!(
+                    "sound: input '{}' is {} and leaves the frames open",
+                    port.name,
+                    shown()
+                );
                 return Err(TaskError::spec(what).hint("frames = N says how many"));
             }
             _ => 1,
         });
     }
     let total = dims.iter().try_fold(1usize, |total, &dim| total.checked_mul(dim));
-    let frames = total.filter(|&total| 0 < total && total <= MOST && total.is_multiple_of(features));
+    let frames =
+        total.filter(|&total| 0 < total && total <= MOST && total.is_multiple_of(features));
     let Some(frames) = frames.map(|total| total / features) else {
-        let what = format!("sound: input '{}' is {}, which holds no frames of {features}", port.name, shown());
+        let what = format!(
+            "sound: input '{}' is {}, which holds no frames of {features}",
+            port.name,
+            shown()
+        );
         return Err(TaskError::spec(what).hint("[sound] says what a frame is made of"));
     };
     if spec.frames.is_some_and(|given| given != frames) {
-        return Err(TaskError::spec(format!("sound: frames = {:?}, the model takes {frames}", spec.frames)));
+        return Err(TaskError::spec(format!(
+            "sound: frames = {:?}, the model takes {frames}",
+            spec.frames
+        )));
     }
     let long: Vec<usize> = dims.iter().copied().filter(|&dim| dim != 1).collect();
     let features_first = match (spec.first.as_deref(), &long[..]) {
@@ -79,7 +91,11 @@ fn layout(spec: &SoundSpec, port: &Port, features: usize) -> Result<Layout> {
         (None, [.., last]) if *last == features => false,
         (None, [a, _]) => *a == features,
         _ => {
-            let what = format!("sound: input '{}' is {}, which is not frames of {features}", port.name, shown());
+            let what = format!(
+                "sound: input '{}' is {}, which is not frames of {features}",
+                port.name,
+                shown()
+            );
             return Err(TaskError::spec(what).hint("[sound] says what a frame is made of"));
         }
     };
@@ -182,16 +198,19 @@ fn refuse(features: &str, given: &[(&str, bool)]) -> Result<()> {
 }
 
 fn raw(spec: &SoundSpec, port: &Port, stage: &mut Stage<'_>) -> Result<(ValueId, Pace)> {
-    refuse("samples", &[
-        ("fft", spec.fft.is_some()),
-        ("shape", spec.shape.is_some()),
-        ("bands", spec.bands.is_some()),
-        ("mel", spec.mel.is_some()),
-        ("coefficients", spec.coefficients.is_some()),
-        ("normalize", spec.normalize.is_some()),
-        ("step", spec.step.is_some()),
-        ("frames", spec.frames.is_some()),
-    ])?;
+    refuse(
+        "samples",
+        &[
+            ("fft", spec.fft.is_some()),
+            ("shape", spec.shape.is_some()),
+            ("bands", spec.bands.is_some()),
+            ("mel", spec.mel.is_some()),
+            ("coefficients", spec.coefficients.is_some()),
+            ("normalize", spec.normalize.is_some()),
+            ("step", spec.step.is_some()),
+            ("frames", spec.frames.is_some()),
+        ],
+    )?;
     let rank = port.dims.len();
     let context = spec.context.unwrap_or(0);
     let known: Vec<usize> = port.dims.iter().flatten().copied().filter(|&dim| dim != 1).collect();
@@ -207,12 +226,14 @@ fn raw(spec: &SoundSpec, port: &Port, stage: &mut Stage<'_>) -> Result<(ValueId,
         }
     };
     let window = total.checked_sub(context).filter(|&window| 0 < window && window <= MOST);
-    let Some(window) = window.filter(|&window| spec.window.is_none_or(|given| given == window)) else {
+    let Some(window) = window.filter(|&window| spec.window.is_none_or(|given| given == window))
+    else {
         let what = format!("sound: input '{}' takes {total} samples, context included", port.name);
         return Err(TaskError::spec(what).hint("leave out window"));
     };
     let mut x = leveled(spec, stage, window)?;
-    let mut dims: Vec<Dim> = port.dims.iter().map(|dim| Dim::Known(dim.unwrap_or(1) as i64)).collect();
+    let mut dims: Vec<Dim> =
+        port.dims.iter().map(|dim| Dim::Known(dim.unwrap_or(1) as i64)).collect();
     if let Some(axis) = open {
         dims[axis] = Dim::Known(total as i64);
     }
@@ -234,24 +255,27 @@ fn raw(spec: &SoundSpec, port: &Port, stage: &mut Stage<'_>) -> Result<(ValueId,
 }
 
 fn micro(spec: &SoundSpec, port: &Port, stage: &mut Stage<'_>) -> Result<(ValueId, Pace)> {
-    refuse("micro", &[
-        ("fft", spec.fft.is_some()),
-        ("shape", spec.shape.is_some()),
-        ("spectrum", spec.spectrum.is_some()),
-        ("mel", spec.mel.is_some()),
-        ("area", spec.area.is_some()),
-        ("log", spec.log.is_some()),
-        ("offset", spec.offset.is_some()),
-        ("floor", spec.floor.is_some()),
-        ("coefficients", spec.coefficients.is_some()),
-        ("normalize", spec.normalize.is_some()),
-        ("level", spec.level.is_some()),
-        ("gain", spec.gain.is_some()),
-        ("preemphasis", spec.preemphasis.is_some()),
-        ("context", spec.context.is_some()),
-        ("mean", !spec.mean.is_empty()),
-        ("std", !spec.std.is_empty()),
-    ])?;
+    refuse(
+        "micro",
+        &[
+            ("fft", spec.fft.is_some()),
+            ("shape", spec.shape.is_some()),
+            ("spectrum", spec.spectrum.is_some()),
+            ("mel", spec.mel.is_some()),
+            ("area", spec.area.is_some()),
+            ("log", spec.log.is_some()),
+            ("offset", spec.offset.is_some()),
+            ("floor", spec.floor.is_some()),
+            ("coefficients", spec.coefficients.is_some()),
+            ("normalize", spec.normalize.is_some()),
+            ("level", spec.level.is_some()),
+            ("gain", spec.gain.is_some()),
+            ("preemphasis", spec.preemphasis.is_some()),
+            ("context", spec.context.is_some()),
+            ("mean", !spec.mean.is_empty()),
+            ("std", !spec.std.is_empty()),
+        ],
+    )?;
     let rate = spec.rate();
     let front = Micro {
         rate,
@@ -301,19 +325,27 @@ fn spectral(
     features: &str,
     stage: &mut Stage<'_>,
 ) -> Result<(ValueId, Pace)> {
-    refuse(features, &[("rounding", spec.rounding.is_some()), ("context", spec.context.is_some())])?;
+    refuse(
+        features,
+        &[("rounding", spec.rounding.is_some()), ("context", spec.context.is_some())],
+    )?;
     let plain = features == "spectrogram";
-    refuse(features, &[
-        ("bands", plain && spec.bands.is_some()),
-        ("mel", plain && spec.mel.is_some()),
-        ("coefficients", features != "mfcc" && spec.coefficients.is_some()),
-    ])?;
+    refuse(
+        features,
+        &[
+            ("bands", plain && spec.bands.is_some()),
+            ("mel", plain && spec.mel.is_some()),
+            ("coefficients", features != "mfcc" && spec.coefficients.is_some()),
+        ],
+    )?;
     let rate = spec.rate();
     let window = spec.window.unwrap_or(rate as usize / 40);
     let step = spec.step.unwrap_or(rate as usize / 100).max(1);
     let fft = spec.fft.unwrap_or_else(|| window.next_power_of_two());
     if fft < window {
-        return Err(TaskError::spec(format!("sound: fft = {fft} is shorter than window = {window}")));
+        return Err(TaskError::spec(format!(
+            "sound: fft = {fft} is shorter than window = {window}"
+        )));
     }
     let bands = spec.bands.unwrap_or(40);
     let coefficients = spec.coefficients.unwrap_or(13);
@@ -336,7 +368,8 @@ fn spectral(
     let clip = clip.ok_or_else(|| TaskError::spec("sound: the frames are too large"))?;
 
     let x = leveled(spec, stage, clip)?;
-    let places: Vec<i32> = (0..frames * window).map(|i| (i / window * step + i % window) as i32).collect();
+    let places: Vec<i32> =
+        (0..frames * window).map(|i| (i / window * step + i % window) as i32).collect();
     let places = stage.b.constant(Const::from_i32(&[frames, window], &places), None);
     let x = stage.op(ops::Gather { axis: 0, batch_dims: 0 }, &[x, places])?;
     let shape = stage.row(&mel::window(spec.shape.as_deref().unwrap_or("hann"), window)?);
@@ -354,7 +387,9 @@ fn spectral(
         let half = f64::from(rate) / 2.0;
         let [low, high] = [spec.low.map_or(0.0, f64::from), spec.high.map_or(half, f64::from)];
         if !(0.0..high).contains(&low) || half < high {
-            return Err(TaskError::spec(format!("sound: bands from {low} to {high} Hz at {rate} Hz")));
+            return Err(TaskError::spec(format!(
+                "sound: bands from {low} to {high} Hz at {rate} Hz"
+            )));
         }
         let equal_area = match spec.area.as_deref() {
             None | Some("none") => false,
@@ -394,7 +429,12 @@ fn spectral(
     Ok((x, Pace { window: clip, step: hop, rows: 1, every: 1 }))
 }
 
-fn logarithm(spec: &SoundSpec, stage: &mut Stage<'_>, mut x: ValueId, plain: bool) -> Result<ValueId> {
+fn logarithm(
+    spec: &SoundSpec,
+    stage: &mut Stage<'_>,
+    mut x: ValueId,
+    plain: bool,
+) -> Result<ValueId> {
     if let Some(offset) = spec.offset {
         let offset = stage.b.scalar(offset);
         x = stage.op(ops::Add {}, &[x, offset])?;
@@ -449,13 +489,19 @@ fn normalized(spec: &SoundSpec, stage: &mut Stage<'_>, x: ValueId) -> Result<Val
 }
 
 /// Less the mean, over the deviation, as the description gives them.
-fn spread(spec: &SoundSpec, stage: &mut Stage<'_>, mut x: ValueId, width: usize) -> Result<ValueId> {
+fn spread(
+    spec: &SoundSpec,
+    stage: &mut Stage<'_>,
+    mut x: ValueId,
+    width: usize,
+) -> Result<ValueId> {
     for (name, values) in [("mean", &spec.mean), ("std", &spec.std)] {
         if values.is_empty() {
             continue;
         }
         if values.len() != 1 && values.len() != width {
-            let what = format!("sound: {name} takes one number or {width}, {} are given", values.len());
+            let what =
+                format!("sound: {name} takes one number or {width}, {} are given", values.len());
             return Err(TaskError::spec(what));
         }
         let row = stage.row(values);

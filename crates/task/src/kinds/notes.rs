@@ -35,7 +35,8 @@ pub fn recognize(net: &Net) -> Option<Spec> {
     // The graph's outputs were numbered before they were named: note is 1, onset 2.
     let named = |end: &str| net.outputs.iter().position(|port| port.name.ends_with(end));
     let keys = |i: &usize| is_keys(&&net.outputs[*i]);
-    let mut outputs: Vec<usize> = [":1", ":2"].iter().filter_map(|end| named(end)).filter(keys).collect();
+    let mut outputs: Vec<usize> =
+        [":1", ":2"].iter().filter_map(|end| named(end)).filter(keys).collect();
     if outputs.len() != 2 {
         outputs = (0..net.outputs.len()).filter(keys).collect();
     }

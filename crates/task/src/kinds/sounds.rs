@@ -22,7 +22,7 @@ pub fn recognize(net: &Net, given: bool) -> Option<Spec> {
     known.iter().find_map(|recognize| recognize(net)).or_else(|| {
         let [port] = &net.inputs[..] else { return None };
         let long = || port.dims.iter().enumerate().filter(|(_, dim)| **dim != Some(1));
-        let is_row = match (long().count(), long().last()) {
+        let is_row = match (long().count(), long().next_back()) {
             (1, Some((_, Some(len)))) => 2000 <= *len,
             (1 | 2, Some((_, None))) => long().all(|(_, dim)| dim.is_none()),
             (2, Some((_, Some(len)))) => port.dims.first() == Some(&None) && 2000 <= *len,
@@ -128,11 +128,13 @@ pub fn events(spec: &Spec, defaults: Defaults, section: &mut Section) {
     }
     let is_background = |label: &str| {
         let word = label.trim_matches('_').trim().to_ascii_lowercase();
-        let names = ["silence", "unknown", "noise", "background", "background noise", "other", "none"];
+        let names =
+            ["silence", "unknown", "noise", "background", "background noise", "other", "none"];
         names.contains(&word.as_str())
     };
     let labels = section.labels.iter().enumerate();
-    let named = || labels.filter(|(_, label)| is_background(label)).map(|(class, _)| class).collect();
+    let named =
+        || labels.filter(|(_, label)| is_background(label)).map(|(class, _)| class).collect();
     for class in given.background.unwrap_or_else(named) {
         section.values.push(("background".to_owned(), class as f32));
     }

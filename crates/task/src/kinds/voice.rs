@@ -21,8 +21,12 @@ pub fn usual_shapes(inputs: &[String]) -> Option<Vec<(String, Vec<u64>)>> {
     let mut names: Vec<&str> = inputs.iter().map(String::as_str).collect();
     names.sort_unstable();
     let shapes: &[(&str, &[u64])] = match names[..] {
-        ["input", "sr", "state"] => &[("input", &[1, (WINDOW + CONTEXT) as u64]), ("state", &[2, 1, 128])],
-        ["c", "h", "input", "sr"] => &[("input", &[1, WINDOW as u64]), ("h", &[2, 1, 64]), ("c", &[2, 1, 64])],
+        ["input", "sr", "state"] => {
+            &[("input", &[1, (WINDOW + CONTEXT) as u64]), ("state", &[2, 1, 128])]
+        }
+        ["c", "h", "input", "sr"] => {
+            &[("input", &[1, WINDOW as u64]), ("h", &[2, 1, 64]), ("c", &[2, 1, 64])]
+        }
         _ => return None,
     };
     Some(shapes.iter().map(|(name, dims)| ((*name).to_owned(), dims.to_vec())).collect())
