@@ -34,7 +34,7 @@ enum Kind {
     /// Probabilities of a clip: the best one is named when it changes.
     Classes { last: Option<usize> },
     /// Keys of a piano.
-    Notes(Tracker),
+    Notes(Box<Tracker>),
 }
 
 /// Reads the answers of a stream.
@@ -58,7 +58,7 @@ impl Listener {
         let rate = stream.rate();
         let kind = match task.kind.as_str() {
             "classification" => Kind::Classes { last: None },
-            "notes" => Kind::Notes(Tracker::new(task, stream)),
+            "notes" => Kind::Notes(Box::new(Tracker::new(task, stream))),
             _ => Kind::Events(Events::of(task, rate).ok_or_else(|| {
                 Failure::refused(format!("a task '{}' finds nothing in sound", task.kind))
             })?),
