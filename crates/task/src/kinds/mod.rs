@@ -72,7 +72,8 @@ pub use voice::usual_shapes;
 /// The task of a model, told from its ports and metadata. With `given`, its input is taken for a
 /// picture wherever it can be one; otherwise it is a picture, or sound, beyond doubt.
 pub fn recognize(net: &Net, given: bool) -> Option<Spec> {
-    let others = || if given { None } else { recognize_sound(net, false).or_else(|| of_others(net)) };
+    let others =
+        || if given { None } else { recognize_sound(net, false).or_else(|| of_others(net)) };
     of_pictures(net, given).or_else(others)
 }
 
