@@ -10,6 +10,7 @@ use crate::foreign::Format;
 use crate::foreign_node::NodeView;
 use crate::ids::ValueId;
 use crate::ops::Op;
+use crate::spell::{SpellError, Speller};
 use crate::types::{Const, TensorType};
 
 /// What an operator knows of an input: its type and, where it is known, its content.
@@ -271,6 +272,15 @@ pub trait OpDef: Payload + Clone + Debug + PartialEq {
     fn sink(&self, perm: &[usize]) -> Option<(Op, Vec<usize>)> {
         let _ = perm;
         None
+    }
+
+    /// The same computation in a foreign format.
+    ///
+    /// # Errors
+    /// Where the format has no operator for it.
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        let _ = s;
+        Err(SpellError::none(format!("no format has a spelling of {}", Self::NAME)))
     }
 
     /// The canonical record.

@@ -38,6 +38,10 @@ impl OpDef for Add {
         sink_elementwise(self.clone(), perm)
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        elementwise::spell_binary(s, "Add", "ADD", true)
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         if elementwise::is_quantized(io)? {
             return elementwise::lower_sum(Kind::Add, io);

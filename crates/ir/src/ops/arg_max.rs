@@ -70,6 +70,36 @@ impl OpDef for ArgMax {
         Some((Self { axis, ..self.clone() }.into(), perm))
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        let x = s.input(0)?;
+        let ty = s.out(0)?;
+        if !s.is_tflite() {
+            let name = if self.smallest { "ArgMin" } else { "ArgMax" };
+            let last = self.last.then(|| int("select_last_index", 1));
+            let attrs = [int("axis", self.axis), flag("keepdims", self.keep)];
+            let attrs: Vec<_> = attrs.into_iter().chain(last).collect();
+            if self.to == DType::I64 {
+                return s.emit(name, &[Some(x)], attrs);
+            }
+            let place = s.step(name, &[x], attrs, TensorType::new(DType::I64, ty.dims));
+            return s.emit("Cast", &[Some(place)], vec![int("to", self.to.code())]);
+        }
+        if self.last {
+            return Err(SpellError::none("TFLite takes the first among equals"));
+        }
+        let name = if self.smallest { "ARG_MIN" } else { "ARG_MAX" };
+        let axis = s.index(self.axis as i64)?;
+        let to = text("output_type", if self.to == DType::I64 { "INT64" } else { "INT32" });
+        if !self.keep {
+            return s.emit(name, &[Some(x), Some(axis)], vec![to]);
+        }
+        let mut dims = ty.dims.clone();
+        dims.remove(self.axis);
+        let place = s.step(name, &[x, axis], vec![to], TensorType::new(self.to, dims));
+        let place = s.reshaped(place, ty.dims)?;
+        s.give(place)
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         let kernel = match io.input(0)?.ty.dtype {
             DType::F32 => &kernel::F32,

@@ -57,6 +57,10 @@ impl OpDef for AveragePool2d {
         self.pooling().infer(inputs)
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        self.pooling().spell(s, true)
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         let pooling = self.pooling();
         let quantized = matches!(io.input(0)?.ty.dtype, DType::I8 | DType::I16);

@@ -138,6 +138,40 @@ impl OpDef for Binary {
         sink_elementwise(self.clone(), perm)
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        use BinaryFunction::*;
+        let dtype = s.ty(0)?.dtype;
+        let (onnx, tflite) = match self.function {
+            Pow => ("Pow", "POW"),
+            Rem => ("Mod", ""),
+            Mod => (if dtype.is_float() { "" } else { "Mod" }, "FLOOR_MOD"),
+            FloorDiv => ("", "FLOOR_DIV"),
+            Atan2 => ("", "ATAN2"),
+            And if dtype == DType::Bool => ("And", "LOGICAL_AND"),
+            Or if dtype == DType::Bool => ("Or", "LOGICAL_OR"),
+            Xor if dtype == DType::Bool => ("Xor", "NOT_EQUAL"),
+            And => ("BitwiseAnd", ""),
+            Or => ("BitwiseOr", ""),
+            Xor => ("BitwiseXor", "BITWISE_XOR"),
+            ShiftLeft => ("BitShift", ""),
+            ShiftRight => ("BitShift", "RIGHT_SHIFT"),
+        };
+        let inputs = s.inputs()?;
+        if self.function == FloorDiv && dtype.is_float() && !s.is_tflite() {
+            let (x, y, ty) = (s.input(0)?, s.input(1)?, s.out(0)?);
+            let quotient = s.step("Div", &[x, y], Vec::new(), ty);
+            return s.emit("Floor", &[Some(quotient)], Vec::new());
+        }
+        let name = s.named(onnx, tflite)?;
+        let attrs = match (name, self.function) {
+            ("Mod", Rem) => vec![int("fmod", 1)],
+            ("BitShift", ShiftLeft) => vec![text("direction", "LEFT")],
+            ("BitShift", _) => vec![text("direction", "RIGHT")],
+            _ => Vec::new(),
+        };
+        s.emit(name, &inputs, attrs)
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         if elementwise::is_quantized(io)? {
             let message = format!("{} of quantized tensors", self.function.entry().0);

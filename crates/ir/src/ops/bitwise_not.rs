@@ -25,6 +25,10 @@ impl OpDef for BitwiseNot {
         sink_elementwise(self.clone(), perm)
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        s.plainly("BitwiseNot", "")
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         let kernel = match io.input(0)?.ty.dtype {
             DType::I8 => &kernel::I8,

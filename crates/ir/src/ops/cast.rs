@@ -4,6 +4,7 @@ use embarca_kernels::cast as kernel;
 
 use super::cast_small::{self, CastSmall};
 use super::prelude::*;
+use super::moves;
 
 crate::payload! {
     /// To another element type; floats to integers toward zero.
@@ -74,6 +75,22 @@ impl OpDef for Cast {
 
     fn sink(&self, perm: &[usize]) -> Option<(Op, Vec<usize>)> {
         sink_elementwise(self.clone(), perm)
+    }
+
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        let x = s.input(0)?;
+        if !s.is_tflite() {
+            return s.emit("Cast", &[Some(x)], vec![int("to", self.to.code())]);
+        }
+        let from = s.ty(0)?.dtype;
+        if (from, self.to) == (DType::F16, DType::F32) {
+            return s.emit("DEQUANTIZE", &[Some(x)], Vec::new());
+        }
+        let (Some(from), Some(to)) = (moves::tflite_type(from), moves::tflite_type(self.to)) else {
+            return Err(SpellError::none(format!("TFLite does not cast {from} to {}", self.to)));
+        };
+        let attrs = vec![text("in_data_type", from), text("out_data_type", to)];
+        s.emit("CAST", &[Some(x)], attrs)
     }
 
     fn lower(&self, _: &Io<'_>) -> Result<Lowered, LowerError> {

@@ -47,6 +47,16 @@ impl OpDef for CastSmall {
         sink_elementwise(self.clone(), perm)
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        let x = s.input(0)?;
+        let attrs = vec![
+            int("to", self.to.code()),
+            flag("saturate", self.saturate),
+        ];
+        let name = s.named("Cast", "")?;
+        s.emit(name, &[Some(x)], attrs)
+    }
+
     fn lower(&self, _: &Io<'_>) -> Result<Lowered, LowerError> {
         let rounding = match self.rounding.as_str() {
             "up" => 0,

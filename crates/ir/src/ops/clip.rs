@@ -59,6 +59,27 @@ impl OpDef for Clip {
         sink_elementwise(self.clone(), perm)
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        let Self { min, max } = *self;
+        let ty = s.ty(0)?.clone();
+        let open = [min == f32::NEG_INFINITY, max == f32::INFINITY];
+        if s.is_tflite() {
+            return self.spell_tflite(s, &ty);
+        }
+        let x = s.unrounded()?;
+        if (min, open[1]) == (0.0, true) {
+            return s.emit("Relu", &[Some(x)], Vec::new());
+        }
+        let dtype = s.type_of(x).dtype;
+        let mut inputs = vec![Some(x)];
+        for (bound, open) in [min, max].into_iter().zip(open) {
+            let bound = super::draft::numbers(dtype, &[], &[bound.into()]);
+            let bound = bound.map_err(|error| SpellError::none(error.0))?;
+            inputs.push(if open { None } else { Some(s.constant(bound)) });
+        }
+        s.emit("Clip", &inputs, Vec::new())
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         let Self { min, max } = *self;
         let dtype = io.input(0)?.ty.dtype;
@@ -80,6 +101,52 @@ impl OpDef for Clip {
 }
 
 impl Clip {
+    fn spell_tflite(
+        &self,
+        s: &mut Speller<'_, '_, '_>,
+        ty: &TensorType,
+    ) -> Result<(), SpellError> {
+        let name = match (self.min, self.max) {
+            (0.0, f32::INFINITY) => "RELU",
+            (0.0, 6.0) => "RELU6",
+            (-1.0, 1.0) => "RELU_N1_TO_1",
+            (0.0, 1.0) => "RELU_0_TO_1",
+            _ => "",
+        };
+        let real = ty.dtype.is_float() || ty.is_quantized();
+        if !name.is_empty() && real {
+            if name != "RELU_0_TO_1" && s.fuse(name)? {
+                return Ok(());
+            }
+            return s.plainly("", name);
+        }
+        if ty.is_quantized() && ty.quant != s.out(0)?.quant {
+            return Err(SpellError::none("TFLite limits within one quantization"));
+        }
+        let mut x = s.input(0)?;
+        for (bound, op) in [(self.min, "MAXIMUM"), (self.max, "MINIMUM")] {
+            if bound.is_infinite() {
+                continue;
+            }
+            let bound = match ty.quant.as_ref().and_then(Quant::single) {
+                Some(quant) => {
+                    let range = if ty.dtype == DType::I8 { (-128, 127) } else { (-32768, 32767) };
+                    f64::from(quantized_bounds(Some((bound, bound)), quant, range).0)
+                }
+                None => f64::from(bound),
+            };
+            let bound = super::draft::numbers(ty.dtype, &[], &[bound]);
+            let bound = bound.map_err(|error| SpellError::none(error.0))?;
+            let bound = match &ty.quant {
+                Some(quant) => s.quantized(bound, quant.clone()),
+                None => s.constant(bound),
+            };
+            let result = s.out(0)?;
+            x = s.step(op, &[x, bound], Vec::new(), result);
+        }
+        s.give(x)
+    }
+
     fn lower_quantized(&self, io: &Io<'_>, dtype: DType) -> Result<Lowered, LowerError> {
         let (x, y) = (io.input_quant(0)?, io.output_quant(0)?);
         let bounds = Some((self.min, self.max));

@@ -93,6 +93,24 @@ impl OpDef for Compare {
         sink_elementwise(self.clone(), perm)
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        use kernel::Kind::*;
+        let (onnx, tflite) = match self.holds.0 {
+            Equal => ("Equal", "EQUAL"),
+            NotEqual => ("", "NOT_EQUAL"),
+            Less => ("Less", "LESS"),
+            LessEqual => ("LessOrEqual", "LESS_EQUAL"),
+            Greater => ("Greater", "GREATER"),
+            GreaterEqual => ("GreaterOrEqual", "GREATER_EQUAL"),
+        };
+        if s.is_tflite() || !onnx.is_empty() {
+            return s.plainly(onnx, tflite);
+        }
+        let (x, y, ty) = (s.input(0)?, s.input(1)?, s.out(0)?);
+        let equal = s.step("Equal", &[x, y], Vec::new(), ty);
+        s.emit("Not", &[Some(equal)], Vec::new())
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         let kind = self.holds.0 as u32;
         if elementwise::is_quantized(io)? {

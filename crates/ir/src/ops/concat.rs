@@ -130,6 +130,16 @@ impl OpDef for Concat {
         Some((Self { axis: *perm.get(self.axis)? }.into(), perm.to_vec()))
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        s.moves();
+        let inputs = s.inputs()?;
+        let axis = int("axis", self.axis);
+        if s.is_tflite() {
+            return s.emit("CONCATENATION", &inputs, vec![axis, no_activation()]);
+        }
+        s.emit("Concat", &inputs, vec![axis])
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         let params = kernel::Params { axis: self.axis as u32 };
         Ok(Lowered::plain(&kernel::ANY, &params, io.inputs.len()))

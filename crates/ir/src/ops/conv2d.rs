@@ -188,6 +188,16 @@ impl OpDef for Conv2d {
         Ok(vec![TensorType::new(x.dtype, [x.dims[0].clone(), h, w, Dim::Known(o as i64)])])
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        let Self { groups, .. } = *self;
+        if s.is_tflite() {
+            return spatial::spell_tflite(s, "CONV_2D", &self.window(), &[]);
+        }
+        let [_, height, width, _] = spatial::known_weights(s.ty(1)?)?;
+        let w = s.permuted(1, &[0, 3, 1, 2])?;
+        spatial::spell_onnx(s, "Conv", w, (&self.window(), [height, width], groups), Vec::new())
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         let (x, w) = (io.input(0)?.ty, io.input(1)?.ty);
         let bug = |error: ShapeError| LowerError::Bug(error.0);

@@ -222,6 +222,75 @@ impl OpDef for ConvTranspose2d {
         Ok(vec![TensorType::new(x.dtype, [x.dims[0].clone(), h, w, Dim::Known(o as i64)])])
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        let Self { strides, dilations, pads, extra, groups } = *self;
+        let [outputs, height, width, each] = spatial::known_weights(s.ty(1)?)?;
+        if !s.is_tflite() {
+            let window = Window { strides, dilations, pads };
+            let more = vec![ints("output_padding", extra.map(i64::from))];
+            let w = if groups == 1 {
+                s.permuted(1, &[3, 0, 1, 2])?
+            } else {
+                // [groups, O, KH, KW, C] to [groups, C, O, KH, KW].
+                let per_axis = s.ty(1)?.quant.as_ref().is_some_and(|quant| quant.axis.is_some());
+                if per_axis {
+                    return Err(SpellError::none("scales for each channel of several groups"));
+                }
+                let known = |dims: &[usize]| dims.iter().map(|&dim| Dim::Known(dim as i64)).collect();
+                let w = s.plain(1)?;
+                let own = outputs / groups.max(1);
+                let w = s.reshaped(w, known(&[groups, own, height, width, each]))?;
+                let w = s.transposed(w, &[0, 4, 1, 2, 3]);
+                s.reshaped(w, known(&[groups * each, own, height, width]))?
+            };
+            return spatial::spell_onnx(s, "ConvTranspose", w, (&window, [height, width], groups), more);
+        }
+        if groups != 1 || dilations != [1, 1] {
+            return Err(SpellError::none("TFLite's TRANSPOSE_CONV has neither groups nor dilation"));
+        }
+        let (x, w) = (s.input(0)?, s.input(1)?);
+        let hw = spatial::height_width(s.ty(0)?).map_err(|error| SpellError::Bug(error.0))?;
+        let mut same = true;
+        let mut cut = s.out(0)?;
+        let mut begin = vec![0i64; 4];
+        for i in 0..2 {
+            let full = full(hw[i], [height, width][i], strides[i], 1);
+            let (Some(full), Some(output)) = (full.known(), cut.dims[1 + i].known()) else {
+                return Err(SpellError::none("the size of the input is open"));
+            };
+            let (before, after) = (i64::from(pads[i]), i64::from(pads[i + 2]) - i64::from(extra[i]));
+            // TFLite leaves out the smaller half before.
+            same &= before == (full - output).max(0) / 2 && (0 < full - output || before == 0);
+            if before < 0 || after < 0 {
+                begin.clear();
+            } else if !begin.is_empty() {
+                begin[1 + i] = before;
+                cut.dims[1 + i] = Dim::Known(full);
+            }
+        }
+        let bias = s.optional(2)?;
+        let attrs = |padding: &str| {
+            let strides = [int("stride_h", strides[0]), int("stride_w", strides[1])];
+            let more = [text("padding", padding), no_activation()];
+            more.into_iter().chain(strides).collect::<Vec<_>>()
+        };
+        let valid = pads == [0; 4] && extra == [0; 2];
+        if same {
+            let shape = s.shape(&s.out(0)?.dims)?;
+            let inputs = [Some(shape), Some(w), Some(x), bias];
+            let inputs = &inputs[..if bias.is_some() { 4 } else { 3 }];
+            return s.emit("TRANSPOSE_CONV", inputs, attrs(if valid { "VALID" } else { "SAME" }));
+        }
+        if begin.is_empty() {
+            return Err(SpellError::none("TFLite does not add positions to a TRANSPOSE_CONV's result"));
+        }
+        let shape = s.shape(&cut.dims)?;
+        let inputs: Vec<_> = [shape, w, x].into_iter().chain(bias).collect();
+        let whole = s.step("TRANSPOSE_CONV", &inputs, attrs("VALID"), cut);
+        let (begin, size) = (s.list(&begin)?, s.shape(&s.out(0)?.dims)?);
+        s.emit("SLICE", &[Some(whole), Some(begin), Some(size)], Vec::new())
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         let (x, w) = (io.input(0)?.ty, io.input(1)?.ty);
         let bug = |error: ShapeError| LowerError::Bug(error.0);

@@ -40,6 +40,14 @@ impl OpDef for Cumsum {
         Some((Self { axis, ..self.clone() }.into(), perm.to_vec()))
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        let x = s.input(0)?;
+        let axis = s.index(self.axis as i64)?;
+        let name = s.named("CumSum", "CUMSUM")?;
+        let attrs = vec![flag("exclusive", self.exclusive), flag("reverse", self.reverse)];
+        s.emit(name, &[Some(x), Some(axis)], attrs)
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         let x = io.input(0)?.ty;
         let kernel = match x.dtype {

@@ -129,6 +129,37 @@ impl OpDef for Dense {
         }))
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        let outputs = s.ty(1)?.dims[0].clone();
+        let rank = s.ty(0)?.rank();
+        let x = s.input(0)?;
+        if s.is_tflite() {
+            let w = s.input(1)?;
+            let bias = spatial::tflite_bias(s)?;
+            let attrs = vec![
+                no_activation(),
+                flag("keep_num_dims", rank != 2),
+                flag("asymmetric_quantize_inputs", self.asymmetric),
+            ];
+            let inputs: Vec<_> = [Some(x), Some(w), bias].into_iter().collect();
+            return s.emit("FULLY_CONNECTED", &inputs, attrs);
+        }
+        if rank == 2 {
+            let inputs = s.inputs()?;
+            return s.emit("Gemm", &inputs, vec![int("transB", 1)]);
+        }
+        let w = s.permuted(1, &[1, 0])?;
+        let Some(bias) = s.optional(2)? else {
+            return s.emit("MatMul", &[Some(x), Some(w)], Vec::new());
+        };
+        let mut ty = TensorType::new(s.type_of(x).dtype, s.type_of(x).dims.iter().cloned());
+        if let Some(last) = ty.dims.last_mut() {
+            *last = outputs;
+        }
+        let product = s.step("MatMul", &[x, w], Vec::new(), ty);
+        s.emit("Add", &[Some(product), Some(bias)], Vec::new())
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         let (x, w) = (io.input(0)?.ty, io.input(1)?.ty);
         let mut args = vec![Arg::Input(0), Arg::Input(1), spatial::optional_arg(io, 2)];

@@ -45,6 +45,27 @@ impl OpDef for DepthToSpace {
         Ok(vec![plain(x, dims)])
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        s.moves();
+        if !s.is_tflite() {
+            s.channels_first();
+            let x = s.input(0)?;
+            let mode = text("mode", if self.block_last { "CRD" } else { "DCR" });
+            return s.emit("DepthToSpace", &[Some(x)], vec![int("blocksize", self.block), mode]);
+        }
+        let mut x = s.input(0)?;
+        if self.block_last {
+            let area = self.block.pow(2);
+            let total = s.ty(0)?.dims[3].known().unwrap_or(0);
+            let channels = total / i64::from(area);
+            let places: Vec<i64> = (0..total).map(|d| d % channels * i64::from(area) + d / channels).collect();
+            let ty = s.type_of(x).clone();
+            let places = s.list(&places)?;
+            x = s.step("GATHER", &[x, places], vec![int("axis", 3)], ty);
+        }
+        s.emit("DEPTH_TO_SPACE", &[Some(x)], vec![int("block_size", self.block)])
+    }
+
     fn lower(&self, _: &Io<'_>) -> Result<Lowered, LowerError> {
         let order = if self.block_last { kernel::BLOCK_LAST } else { kernel::BLOCK_FIRST };
         let params = kernel::Params { block: self.block, order };

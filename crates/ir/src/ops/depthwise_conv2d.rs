@@ -60,6 +60,19 @@ impl OpDef for DepthwiseConv2d {
         Ok(vec![TensorType::new(x.dtype, [x.dims[0].clone(), h, w, outputs_dim])])
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        let [_, height, width, outputs] = spatial::known_weights(s.ty(1)?)?;
+        let channels = s.ty(0)?.dims[3].known().and_then(|dim| usize::try_from(dim).ok());
+        let channels = channels.filter(|&dim| 0 < dim);
+        let channels = channels.ok_or_else(|| SpellError::none("the number of channels is open"))?;
+        if s.is_tflite() {
+            let multiplier = int("depth_multiplier", outputs / channels);
+            return spatial::spell_tflite(s, "DEPTHWISE_CONV_2D", &self.window(), &[multiplier]);
+        }
+        let w = s.permuted(1, &[3, 0, 1, 2])?;
+        spatial::spell_onnx(s, "Conv", w, (&self.window(), [height, width], channels), Vec::new())
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         let (x, w) = (io.input(0)?.ty, io.input(1)?.ty);
         let bug = |error: ShapeError| LowerError::Bug(error.0);

@@ -32,6 +32,10 @@ impl OpDef for Div {
         sink_elementwise(self.clone(), perm)
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        elementwise::spell_binary(s, "Div", "DIV", true)
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         if !elementwise::is_quantized(io)? {
             return elementwise::lower_plain(Kind::Div, io);

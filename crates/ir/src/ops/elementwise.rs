@@ -310,3 +310,26 @@ pub fn lower_order(kind: binary::Kind, io: &Io<'_>) -> Result<Lowered, LowerErro
     }
     lower_plain(kind, io)
 }
+
+/// A node of two operands under its names in both formats.
+///
+/// # Errors
+/// When it has no name in the format.
+pub fn spell_binary(
+    s: &mut Speller<'_, '_, '_>,
+    onnx: &str,
+    tflite: &str,
+    activated: bool,
+) -> Result<(), SpellError> {
+    let name = s.named(onnx, tflite)?.to_owned();
+    let inputs = s.inputs()?;
+    let mut attrs = Vec::new();
+    if s.is_tflite() && activated {
+        attrs.push(no_activation());
+        if matches!(name.as_str(), "ADD" | "SUB") && s.ty(0)?.dtype == DType::I16 {
+            // The general kernel, which takes every scale.
+            attrs.push(flag("pot_scale_int16", false));
+        }
+    }
+    s.emit(&name, &inputs, attrs)
+}

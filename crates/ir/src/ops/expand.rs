@@ -68,6 +68,14 @@ impl OpDef for Expand {
         Some((Self { dims }.into(), perm.to_vec()))
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        s.moves();
+        let x = s.input(0)?;
+        let shape = s.shape(&self.dims)?;
+        let name = s.named("Expand", "BROADCAST_TO")?;
+        s.emit(name, &[Some(x), Some(shape)], Vec::new())
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         io.input(0)?;
         Ok(Lowered::plain(&kernel::ANY, &NO_PARAMS, 1))

@@ -85,6 +85,21 @@ impl OpDef for Gather {
         vec![content()]
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        s.moves();
+        let inputs = s.inputs()?;
+        let axis = int("axis", self.axis);
+        if s.is_tflite() {
+            let indices = moves::from_front(s, 1, &s.ty(0)?.dims[self.axis].clone())?;
+            let inputs = [inputs[0], Some(indices)];
+            return s.emit("GATHER", &inputs, vec![axis, int("batch_dims", self.batch_dims)]);
+        }
+        if self.batch_dims != 0 {
+            return Err(SpellError::none("ONNX's Gather shares no axes between its inputs"));
+        }
+        s.emit("Gather", &inputs, vec![axis])
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         let (axis, batch_dims) = (moves::narrow(self.axis)?, moves::narrow(self.batch_dims)?);
         io.input(1)?;

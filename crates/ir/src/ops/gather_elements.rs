@@ -32,6 +32,13 @@ impl OpDef for GatherElements {
         Ok(vec![TensorType::new(x.dtype, indices.dims.iter().cloned())])
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        s.moves();
+        let name = s.named("GatherElements", "")?;
+        let inputs = s.inputs()?;
+        s.emit(name, &inputs, vec![int("axis", self.axis)])
+    }
+
     fn lower(&self, _: &Io<'_>) -> Result<Lowered, LowerError> {
         let params = kernel::ElementsParams { axis: self.axis as u32 };
         Ok(Lowered::plain(&kernel::ELEMENTS, &params, 2))

@@ -41,6 +41,18 @@ impl OpDef for GatherNd {
         Ok(vec![ty])
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        s.moves();
+        let inputs = s.inputs()?;
+        if !s.is_tflite() {
+            return s.emit("GatherND", &inputs, vec![int("batch_dims", self.batch_dims)]);
+        }
+        if self.batch_dims != 0 {
+            return Err(SpellError::none("TFLite's GATHER_ND shares no axes between its inputs"));
+        }
+        s.emit("GATHER_ND", &inputs, Vec::new())
+    }
+
     fn lower(&self, _: &Io<'_>) -> Result<Lowered, LowerError> {
         let params = kernel::Params { batch_dims: self.batch_dims as u32 };
         Ok(Lowered::plain(&kernel::ND, &params, 2))

@@ -37,6 +37,24 @@ impl OpDef for IsSpecial {
         sink_elementwise(self.clone(), perm)
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        let x = s.input(0)?;
+        if s.is_tflite() {
+            if !self.nan || self.positive || self.negative {
+                return Err(SpellError::none("TFLite has no test for infinity"));
+            }
+            return s.emit("NOT_EQUAL", &[Some(x); 2], Vec::new());
+        }
+        if self.nan && !self.positive && !self.negative {
+            return s.emit("IsNaN", &[Some(x)], Vec::new());
+        }
+        if self.nan {
+            return Err(SpellError::none("ONNX tests for NaN and infinity apart"));
+        }
+        let signs = [flag("detect_positive", self.positive), flag("detect_negative", self.negative)];
+        s.emit("IsInf", &[Some(x)], signs.to_vec())
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         if io.input(0)?.ty.dtype != DType::F32 {
             let message = format!("special values of {}", io.input(0)?.ty.dtype);

@@ -53,6 +53,30 @@ impl OpDef for L2Normalize {
         same_as_input(inputs)
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        let x = s.input(0)?;
+        if s.is_tflite() && (self.epsilon == 1e-6 || s.is_quantized(0)) {
+            return s.emit("L2_NORMALIZATION", &[Some(x)], vec![no_activation()]);
+        }
+        let last = s.type_of(x).rank().saturating_sub(1);
+        let ty = s.type_of(x).clone();
+        let mut narrow = ty.clone();
+        narrow.dims[last] = Dim::Known(1);
+        let axes = s.list(&[last as i64])?;
+        let length = if s.is_tflite() {
+            let squares = s.step("MUL", &[x, x], vec![no_activation()], ty);
+            let keep = vec![flag("keep_dims", true)];
+            let sum = s.step("SUM", &[squares, axes], keep, narrow.clone());
+            s.step("SQRT", &[sum], Vec::new(), narrow.clone())
+        } else {
+            s.step("ReduceL2", &[x, axes], vec![flag("keepdims", true)], narrow.clone())
+        };
+        let least = s.number(self.epsilon);
+        let [larger, divide] = if s.is_tflite() { ["MAXIMUM", "DIV"] } else { ["Max", "Div"] };
+        let length = s.step(larger, &[length, least], Vec::new(), narrow);
+        s.emit(divide, &[Some(x), Some(length)], Vec::new())
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         match io.input(0)?.ty.dtype {
             DType::F32 => Ok(Lowered::plain(&kernel::F32, &self.epsilon, 1)),

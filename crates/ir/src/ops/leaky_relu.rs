@@ -45,6 +45,12 @@ impl OpDef for LeakyRelu {
         sink_elementwise(self.clone(), perm)
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        let x = s.input(0)?;
+        let name = s.named("LeakyRelu", "LEAKY_RELU")?;
+        s.emit(name, &[Some(x)], vec![float("alpha", self.alpha)])
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         if !elementwise::is_quantized(io)? {
             let kind = unary::Kind::LeakyRelu as u32;

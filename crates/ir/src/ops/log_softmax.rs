@@ -57,6 +57,17 @@ impl OpDef for LogSoftmax {
         }))
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        let x = s.input(0)?;
+        if !s.is_tflite() {
+            return s.emit("LogSoftmax", &[Some(x)], vec![int("axis", self.axis)]);
+        }
+        if self.axis + 1 != s.type_of(x).rank() {
+            return Err(SpellError::none("TFLite's LOG_SOFTMAX runs along the last axis"));
+        }
+        s.emit("LOG_SOFTMAX", &[Some(x)], Vec::new())
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         let x = io.input(0)?.ty;
         if x.rank() != self.axis + 1 {

@@ -36,6 +36,10 @@ impl OpDef for LogicalNot {
         sink_elementwise(self.clone(), perm)
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        s.plainly("Not", "LOGICAL_NOT")
+    }
+
     fn lower(&self, _: &Io<'_>) -> Result<Lowered, LowerError> {
         Ok(Lowered::plain(&kernel::NOT, &NO_PARAMS, 1))
     }

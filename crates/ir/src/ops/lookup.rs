@@ -53,6 +53,34 @@ impl OpDef for Lookup {
         sink_elementwise(self.clone(), perm)
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        s.moves();
+        let x = s.input(0)?;
+        let from = s.ty(0)?.clone();
+        let places = TensorType::new(DType::I32, s.type_of(x).dims.iter().cloned());
+        let attrs = if s.is_tflite() {
+            let from = if s.is_unsigned(0)? { "UINT8" } else { "INT8" };
+            vec![text("in_data_type", from), text("out_data_type", "INT32")]
+        } else {
+            vec![int("to", DType::I32.code())]
+        };
+        let name = s.named("Cast", "CAST")?;
+        let mut place = s.step(name, &[x], attrs, places.clone());
+        if from.dtype == DType::I8 && !s.is_unsigned(0)? {
+            let offset = s.constant(Const::from_i32(&[], &[128]));
+            let add = s.named("Add", "ADD")?;
+            place = s.step(add, &[place, offset], Vec::new(), places);
+        }
+        let table = Const::from_i8(&[256], &*self.table.0);
+        let ty = s.out(0)?;
+        let table = match ty.quant {
+            Some(quant) if s.is_tflite() => s.quantized(table, quant),
+            _ => s.constant(table),
+        };
+        let name = s.named("Gather", "GATHER")?;
+        s.emit(name, &[Some(table), Some(place)], vec![int("axis", 0)])
+    }
+
     fn lower(&self, _: &Io<'_>) -> Result<Lowered, LowerError> {
         Ok(elementwise::lower_table(|x| self.table.0[(i16::from(x) + 128) as usize]))
     }

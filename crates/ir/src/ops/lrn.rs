@@ -113,6 +113,29 @@ impl OpDef for Lrn {
         same_as_input(inputs)
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        let Self { before, after, alpha, beta, bias } = *self;
+        if s.is_tflite() {
+            if before != after {
+                return Err(SpellError::none("TFLite counts as many neighbours on both sides"));
+            }
+            let x = s.input(0)?;
+            let attrs = [("bias", bias), ("alpha", alpha), ("beta", beta)];
+            let attrs = attrs.map(|(name, value)| float(name, value)).into_iter();
+            let attrs = attrs.chain([int("radius", before)]).collect();
+            return s.emit("LOCAL_RESPONSE_NORMALIZATION", &[Some(x)], attrs);
+        }
+        s.channels_first();
+        let x = s.input(0)?;
+        let size = u64::from(before) + u64::from(after) + 1;
+        if before != (after.max(before) + before) / 2 || after < before || before + 1 < after {
+            return Err(SpellError::none("ONNX spreads the neighbours evenly"));
+        }
+        let attrs = [("bias", bias), ("alpha", alpha * size as f32), ("beta", beta)];
+        let attrs = attrs.map(|(name, value)| float(name, value)).into_iter();
+        s.emit("LRN", &[Some(x)], attrs.chain([int("size", size)]).collect())
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         match io.input(0)?.ty.dtype {
             DType::F32 => {

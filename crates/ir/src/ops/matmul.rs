@@ -78,6 +78,26 @@ impl OpDef for Matmul {
         Ok(vec![TensorType::new(a.dtype, dims)])
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        let (x, y) = (s.input(0)?, s.input(1)?);
+        if s.is_tflite() {
+            let attrs = vec![flag("adj_x", self.transpose_a), flag("adj_y", self.transpose_b)];
+            return s.emit("BATCH_MATMUL", &[Some(x), Some(y)], attrs);
+        }
+        let mut exchanged = |index: usize, wire, flag: bool| {
+            let rank = s.type_of(wire).rank();
+            if !flag || rank < 2 {
+                return Ok(wire);
+            }
+            let mut perm: Vec<usize> = (0..rank).collect();
+            perm.swap(rank - 2, rank - 1);
+            s.permuted(index, &perm)
+        };
+        let x = exchanged(0, x, self.transpose_a)?;
+        let y = exchanged(1, y, self.transpose_b)?;
+        s.emit("MatMul", &[Some(x), Some(y)], Vec::new())
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         let transposed = [self.transpose_a.into(), self.transpose_b.into()];
         match (io.input(0)?.ty.dtype, io.input(1)?.ty.dtype) {

@@ -84,6 +84,10 @@ impl OpDef for MaxPool2d {
         }))
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        self.pooling().spell(s, false)
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         self.pooling().lower(io, [&kernel::MAX_F32, &kernel::MAX_I8, &kernel::MAX_I16], false)
     }

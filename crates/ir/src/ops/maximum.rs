@@ -31,6 +31,10 @@ impl OpDef for Maximum {
         sink_elementwise(self.clone(), perm)
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        elementwise::spell_binary(s, "Max", "MAXIMUM", false)
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         elementwise::lower_order(Kind::Max, io)
     }

@@ -31,6 +31,10 @@ impl OpDef for Minimum {
         sink_elementwise(self.clone(), perm)
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        elementwise::spell_binary(s, "Min", "MINIMUM", false)
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         elementwise::lower_order(Kind::Min, io)
     }

@@ -23,6 +23,7 @@ use crate::error::{ImportError, LowerError, ShapeError};
 use crate::foreign_node::NodeView;
 use crate::ids::ValueId;
 use crate::op::{Io, Lowered, OpDef, Operands, Spelling, Tails};
+use crate::spell::{SpellError, Speller};
 use crate::types::TensorType;
 
 pub use lookup::Table;
@@ -96,6 +97,14 @@ macro_rules! registry {
             /// `NoKernel` where no kernel computes these types.
             pub fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
                 match self { $(Self::$name(op) => op.lower(io),)* }
+            }
+
+            /// See [`OpDef::spell`].
+            ///
+            /// # Errors
+            /// Where the format has no operator for it.
+            pub fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+                match self { $(Self::$name(op) => op.spell(s),)* }
             }
 
             /// See [`OpDef::sink`].

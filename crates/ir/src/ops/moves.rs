@@ -4,6 +4,7 @@ use embarca_kernels::walk::MAX_RANK;
 
 use super::prelude::*;
 use crate::builder::MAX_KNOWN;
+use crate::spell::Wire;
 
 /// The type of data of `x` under other dimensions. Scales along an axis have no place there.
 ///
@@ -168,22 +169,75 @@ pub fn dtype_attr(node: &NodeView<'_>, name: &str, default: DType) -> Result<DTy
     if !node.has(name) {
         return Ok(default);
     }
-    Ok(match node.text(name, "")? {
-        "FLOAT32" => DType::F32,
-        "FLOAT16" => DType::F16,
-        "FLOAT64" => DType::F64,
-        "BFLOAT16" => DType::Bf16,
-        "BOOL" => DType::Bool,
-        "INT8" => DType::I8,
-        "INT16" => DType::I16,
-        "INT32" => DType::I32,
-        "INT64" => DType::I64,
-        "UINT8" => DType::U8,
-        "UINT16" => DType::U16,
-        "UINT32" => DType::U32,
-        "UINT64" => DType::U64,
-        _ => return Err(unknown()),
-    })
+    let text = node.text(name, "")?;
+    let entry = TFLITE_TYPES.iter().find(|(_, name)| *name == text);
+    entry.map(|(dtype, _)| *dtype).ok_or_else(unknown)
+}
+
+/// TFLite's names of element types.
+const TFLITE_TYPES: [(DType, &str); 13] = [
+    (DType::F32, "FLOAT32"),
+    (DType::F16, "FLOAT16"),
+    (DType::F64, "FLOAT64"),
+    (DType::Bf16, "BFLOAT16"),
+    (DType::Bool, "BOOL"),
+    (DType::I8, "INT8"),
+    (DType::I16, "INT16"),
+    (DType::I32, "INT32"),
+    (DType::I64, "INT64"),
+    (DType::U8, "UINT8"),
+    (DType::U16, "UINT16"),
+    (DType::U32, "UINT32"),
+    (DType::U64, "UINT64"),
+];
+
+/// TFLite's name of an element type.
+pub fn tflite_type(dtype: DType) -> Option<&'static str> {
+    TFLITE_TYPES.iter().find(|(own, _)| *own == dtype).map(|(_, name)| *name)
+}
+
+/// Whole numbers as i64, which some of ONNX's operators ask for.
+pub fn as_i64(s: &mut Speller<'_, '_, '_>, wire: Wire) -> Wire {
+    like(s, wire, DType::I64)
+}
+
+/// Whole numbers as `dtype`.
+pub fn like(s: &mut Speller<'_, '_, '_>, wire: Wire, dtype: DType) -> Wire {
+    let ty = s.type_of(wire).clone();
+    if ty.dtype == dtype {
+        return wire;
+    }
+    let to = TensorType::new(dtype, ty.dims.iter().cloned());
+    if !s.is_tflite() {
+        return s.step("Cast", &[wire], vec![int("to", dtype.code())], to);
+    }
+    let names = [tflite_type(ty.dtype), tflite_type(dtype)].map(Option::unwrap_or_default);
+    let attrs = vec![text("in_data_type", names[0]), text("out_data_type", names[1])];
+    s.step("CAST", &[wire], attrs, to)
+}
+
+/// Indices along an axis of `dim` elements for TFLite, which counts from the front: constants that
+/// count from the back are brought there.
+///
+/// # Errors
+/// When some count from the back of an open axis.
+pub fn from_front(
+    s: &mut Speller<'_, '_, '_>,
+    index: usize,
+    dim: &Dim,
+) -> Result<Wire, SpellError> {
+    let operand = s.operand(index)?;
+    let Some(values) = operand.data.and_then(Const::to_i64) else { return s.input(index) };
+    if values.iter().all(|&value| 0 <= value) {
+        return s.input(index);
+    }
+    let Some(dim) = dim.known() else {
+        return Err(SpellError::none("TFLite does not count from the back of an open axis"));
+    };
+    let front = values.into_iter().map(|value| (if value < 0 { value + dim } else { value }) as f64);
+    let (dtype, dims) = (operand.ty.dtype, operand.ty.known_dims().unwrap_or_default());
+    let data = super::draft::numbers(dtype, &dims, &front.collect::<Vec<f64>>());
+    Ok(s.constant(data.map_err(|error| SpellError::Bug(error.0))?))
 }
 
 #[cfg(test)]

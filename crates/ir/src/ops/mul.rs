@@ -34,6 +34,10 @@ impl OpDef for Mul {
         sink_elementwise(self.clone(), perm)
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        elementwise::spell_binary(s, "Mul", "MUL", true)
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         if !elementwise::is_quantized(io)? {
             return elementwise::lower_plain(Kind::Mul, io);

@@ -3,6 +3,7 @@
 use embarca_kernels::one_hot as kernel;
 
 use super::prelude::*;
+use super::moves;
 
 crate::payload! {
     /// Inputs: indices, value elsewhere, value at the place.
@@ -62,6 +63,40 @@ impl OpDef for OneHot {
         let mut dims = indices.dims.clone();
         dims.insert(self.axis, self.depth.clone());
         Ok(vec![TensorType::new(on.dtype, dims)])
+    }
+
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        let mut indices = s.input(0)?;
+        let depth = s.shape(std::slice::from_ref(&self.depth))?;
+        let depth = s.reshaped(depth, Vec::new())?;
+        let whole = s.type_of(indices).clone();
+        let truth = TensorType::new(DType::Bool, whole.dims.iter().cloned());
+        let wide = moves::like(s, depth, whole.dtype);
+        let known = s.operand(0)?.ints().is_some_and(|ints| ints.iter().all(|&index| 0 <= index));
+        // Only ONNX counts from the end where an index is negative.
+        if !known && self.wraps == s.is_tflite() {
+            let zero = super::draft::numbers(whole.dtype, &[], &[0.0]);
+            let zero = s.constant(zero.map_err(|error| SpellError::Bug(error.0))?);
+            let names = if s.is_tflite() { ["LESS", "ADD", "SELECT_V2"] } else { ["Less", "", "Where"] };
+            let below = s.step(names[0], &[indices, zero], Vec::new(), truth);
+            let moved = match s.is_tflite() {
+                true => s.step(names[1], &[indices, wide], vec![no_activation()], whole.clone()),
+                // Beyond the last, nothing is set.
+                false => wide,
+            };
+            indices = s.step(names[2], &[below, moved, indices], Vec::new(), whole);
+        }
+        let (off, on) = (s.input(1)?, s.input(2)?);
+        let axis = int("axis", self.axis);
+        if s.is_tflite() {
+            let (off, on) = (s.reshaped(off, Vec::new())?, s.reshaped(on, Vec::new())?);
+            return s.emit("ONE_HOT", &[Some(indices), Some(depth), Some(on), Some(off)], vec![axis]);
+        }
+        let one = vec![Dim::Known(1)];
+        let (off, on) = (s.reshaped(off, one.clone())?, s.reshaped(on, one)?);
+        let ty = TensorType::of(s.type_of(on).dtype, &[2]);
+        let values = s.step("Concat", &[off, on], vec![int("axis", 0)], ty);
+        s.emit("OneHot", &[Some(indices), Some(depth), Some(values)], vec![axis])
     }
 
     fn lower(&self, _: &Io<'_>) -> Result<Lowered, LowerError> {

@@ -33,10 +33,16 @@ const MODES: [(Mode, &str); 5] = [
     (Mode::Wrap, "wrap"),
 ];
 
+impl PadMode {
+    /// ONNX's name.
+    pub fn name(self) -> &'static str {
+        MODES.iter().find(|(mode, _)| *mode == self.0).map_or("constant", |(_, name)| name)
+    }
+}
+
 impl Field for PadMode {
     fn write(&self) -> Attr {
-        let entry = MODES.iter().find(|(mode, _)| *mode == self.0);
-        Attr::Word(entry.map_or("constant", |(_, name)| name).to_owned())
+        Attr::Word(self.name().to_owned())
     }
 
     fn read(attr: &Attr) -> Option<Self> {
@@ -140,6 +146,60 @@ impl OpDef for Pad {
         let (before, after) =
             (moves::permuted(&self.before, perm)?, moves::permuted(&self.after, perm)?);
         Some((Self { before, after, ..self.clone() }.into(), perm.to_vec()))
+    }
+
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        let ty = s.out(0)?;
+        s.moves();
+        let quant = ty.quant.as_ref().and_then(Quant::single);
+        let stored = match (quant, ty.dtype) {
+            (Some(quant), DType::I8) => quantized_bounds(Some((self.value, self.value)), quant, (-128, 127)).0.into(),
+            (Some(quant), _) => quantized_bounds(Some((self.value, self.value)), quant, (-32768, 32767)).0.into(),
+            (None, _) => f64::from(self.value),
+        };
+        let value = super::draft::numbers(ty.dtype, &[], &[stored]);
+        let value = value.map_err(|error| SpellError::none(error.0));
+        let mut x = s.input(0)?;
+        if !s.is_tflite() {
+            let mode = match self.mode.0 {
+                Mode::Symmetric => return Err(SpellError::none("ONNX does not repeat the edge")),
+                _ => self.mode.name(),
+            };
+            let pads = s.list(&[&self.before[..], &self.after].concat())?;
+            let mut inputs = vec![Some(x), Some(pads)];
+            if self.mode.0 == Mode::Constant {
+                inputs.push(Some(s.constant(value?)));
+            }
+            return s.emit("Pad", &inputs, vec![text("mode", mode)]);
+        }
+        if self.before.iter().chain(&self.after).any(|&pad| pad < 0) {
+            // What is removed goes first.
+            let mut cut = s.type_of(x).clone();
+            let begin: Vec<i64> = self.before.iter().map(|&pad| (-pad).max(0)).collect();
+            for (i, dim) in cut.dims.iter_mut().enumerate() {
+                *dim = dim.add(&Dim::Known(self.before[i].min(0) + self.after[i].min(0)));
+            }
+            let (begin, size) = (s.list(&begin)?, s.shape(&cut.dims)?);
+            x = s.step("SLICE", &[x, begin, size], Vec::new(), cut);
+        }
+        let pairs = self.before.iter().zip(&self.after);
+        let pairs: Vec<i64> = pairs.flat_map(|(&b, &a)| [b.max(0), a.max(0)]).collect();
+        let pads = s.pairs(&pairs)?;
+        match self.mode.0 {
+            Mode::Constant if self.value == 0.0 => s.emit("PAD", &[Some(x), Some(pads)], Vec::new()),
+            Mode::Constant => {
+                let value = match ty.quant {
+                    Some(quant) => s.quantized(value?, quant),
+                    None => s.constant(value?),
+                };
+                s.emit("PADV2", &[Some(x), Some(pads), Some(value)], Vec::new())
+            }
+            Mode::Reflect => s.emit("MIRROR_PAD", &[Some(x), Some(pads)], vec![text("mode", "REFLECT")]),
+            Mode::Symmetric => {
+                s.emit("MIRROR_PAD", &[Some(x), Some(pads)], vec![text("mode", "SYMMETRIC")])
+            }
+            _ => Err(SpellError::none(format!("TFLite does not pad by {}", self.mode.name()))),
+        }
     }
 
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {

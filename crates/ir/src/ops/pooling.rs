@@ -166,6 +166,132 @@ impl Pooling {
         Ok(vec![TensorType::new(x.dtype, dims)])
     }
 
+    /// The mean or the greatest number of each window in a foreign format.
+    ///
+    /// # Errors
+    /// When the format has no such window.
+    pub fn spell(&self, s: &mut Speller<'_, '_, '_>, average: bool) -> Result<(), SpellError> {
+        if s.is_tflite() { self.spell_tflite(s, average) } else { self.spell_onnx(s, average) }
+    }
+
+    fn spell_onnx(&self, s: &mut Speller<'_, '_, '_>, average: bool) -> Result<(), SpellError> {
+        s.channels_first();
+        let x = s.input(0)?;
+        if self.size == [0, 0] {
+            let name = if average { "GlobalAveragePool" } else { "GlobalMaxPool" };
+            return s.emit(name, &[Some(x)], Vec::new());
+        }
+        let mut attrs = vec![
+            s.sizes("kernel_shape", &self.size),
+            s.sizes("strides", &self.window.strides),
+            s.sizes("dilations", &self.window.dilations),
+            ints("pads", self.window.pads.map(i64::from)),
+            flag("ceil_mode", self.ceil),
+        ];
+        if !average {
+            return s.emit("MaxPool", &[Some(x)], attrs);
+        }
+        attrs.push(flag("count_include_pad", self.count_pad));
+        s.emit("AveragePool", &[Some(x)], attrs)
+    }
+
+    fn spell_tflite(&self, s: &mut Speller<'_, '_, '_>, average: bool) -> Result<(), SpellError> {
+        let ty = s.ty(0)?.clone();
+        let known = |axis: usize| ty.dims[axis].known().and_then(|dim| usize::try_from(dim).ok());
+        let name = if average { "AVERAGE_POOL_2D" } else { "MAX_POOL_2D" };
+        let mut pooling = *self;
+        if self.size == [0, 0] {
+            let (Some(height), Some(width)) = (known(1), known(2)) else {
+                let x = s.input(0)?;
+                let axes = s.list(&[1, 2])?;
+                let name = if average { "MEAN" } else { "REDUCE_MAX" };
+                return s.emit(name, &[Some(x), Some(axes)], vec![flag("keep_dims", true)]);
+            };
+            pooling = Self { size: [height, width], ..WHOLE };
+        }
+        let Window { strides, dilations, mut pads } = pooling.window;
+        if dilations != [1, 1] {
+            return Err(SpellError::none("TFLite's pooling has no dilation"));
+        }
+        // Rounding up is padding behind the last row and column.
+        let out = s.out(0)?;
+        if pooling.ceil {
+            for i in 0..2 {
+                let (Some(len), Some(count)) = (known(1 + i), out.dims[1 + i].known()) else {
+                    return Err(SpellError::none("the size of the input is open"));
+                };
+                let reach = (count - 1) * strides[i] as i64 + pooling.size[i] as i64;
+                let missing = reach - len as i64 - i64::from(pads[i]);
+                pads[i + 2] = pads[i + 2].max(i32::try_from(missing).unwrap_or(i32::MAX));
+            }
+        }
+        let [high, wide] = pooling.size;
+        let attrs = |padding: &str| {
+            let window = Window { strides, dilations, pads };
+            let size = [int("filter_height", high), int("filter_width", wide)];
+            let more = [text("padding", padding), no_activation()];
+            let all = more.into_iter().chain(window.spell_strides()).chain(size);
+            all.collect::<Vec<_>>()
+        };
+        let window = Window { strides, dilations, pads };
+        let mut same = window;
+        let hw = spatial::height_width(&ty).map_err(|error| SpellError::Bug(error.0))?;
+        let is_same = same.pad_same(hw, pooling.size, false).is_ok() && same.pads == pads;
+        if pads == [0; 4] || is_same && !(average && pooling.count_pad) {
+            let x = s.input(0)?;
+            let padding = if pads == [0; 4] { "VALID" } else { "SAME" };
+            return s.emit(name, &[Some(x)], attrs(padding));
+        }
+        let x = s.input(0)?;
+        let around = pads.map(i64::from);
+        if !average {
+            let x = spatial::pad_tflite(s, x, around, f32::MIN)?;
+            return s.emit(name, &[Some(x)], attrs("VALID"));
+        }
+        let factors = pooling.shares(&ty, &out, pads)?;
+        let x = spatial::pad_tflite(s, x, around, 0.0)?;
+        if factors.iter().all(|&factor| factor == 1.0) {
+            return s.emit(name, &[Some(x)], attrs("VALID"));
+        }
+        if ty.dtype != DType::F32 {
+            return Err(SpellError::none("TFLite's mean of integers leaves padding out as SAME does"));
+        }
+        let means = s.step(name, &[x], attrs("VALID"), out.clone());
+        let dims = [out.dims[1].known(), out.dims[2].known()];
+        let dims = dims.map(|dim| dim.and_then(|dim| usize::try_from(dim).ok()).unwrap_or(0));
+        let factors = s.constant(Const::from_f32(&[1, dims[0], dims[1], 1], &factors));
+        s.emit("MUL", &[Some(means), Some(factors)], vec![no_activation()])
+    }
+
+    /// The size of a window over the number of elements that its mean is of, for each position of
+    /// the result.
+    fn shares(
+        &self,
+        x: &TensorType,
+        y: &TensorType,
+        pads: [i32; 4],
+    ) -> Result<Vec<f32>, SpellError> {
+        let along = |i: usize| {
+            let (len, count) = (x.dims[1 + i].known()?, y.dims[1 + i].known()?);
+            let before = i64::from(pads[i]);
+            // What counts: the input, and the padding that is not there to round up.
+            let (first, last) = match self.count_pad {
+                true => (-before, len + i64::from(self.window.pads[i + 2])),
+                false => (0, len),
+            };
+            let size = self.size[i] as i64;
+            let inside = |at: i64| {
+                let start = at * self.window.strides[i] as i64 - before;
+                ((start + size).min(last) - start.max(first)).max(1)
+            };
+            Some((0..count).map(inside).map(|n| size as f32 / n as f32).collect::<Vec<f32>>())
+        };
+        let (Some(high), Some(wide)) = (along(0), along(1)) else {
+            return Err(SpellError::none("the size of the input is open"));
+        };
+        Ok(high.iter().flat_map(|high| wide.iter().map(move |wide| high * wide)).collect())
+    }
+
     /// The window of a kernel's record.
     ///
     /// # Errors

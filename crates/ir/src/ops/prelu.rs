@@ -47,6 +47,10 @@ impl OpDef for Prelu {
         sink_elementwise(self.clone(), perm)
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        s.plainly("PRelu", "PRELU")
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         if !elementwise::is_quantized(io)? {
             return match io.input(0)?.ty.dtype {

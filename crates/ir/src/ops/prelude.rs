@@ -12,6 +12,8 @@ pub use crate::op::{
     Algorithm, Arg, Io, Lowered, NO_PARAMS, OpDef, Operand, Operands, Spelling, Tail, Tails,
 };
 pub use crate::ops::Op;
+pub use crate::spell::speller::{flag, float, int, ints, no_activation, text};
+pub use crate::spell::{SpellError, Speller};
 pub use crate::types::{Const, Quant, TensorType};
 
 /// The type of input 0, quantization left to whoever makes the node.

@@ -49,6 +49,15 @@ impl OpDef for QuantizedBinary {
         sink_elementwise(self.clone(), perm)
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        match self.function.0 {
+            Kind::Add => elementwise::spell_binary(s, "Add", "ADD", true),
+            Kind::Sub => elementwise::spell_binary(s, "Sub", "SUB", true),
+            Kind::Mul => elementwise::spell_binary(s, "Mul", "MUL", true),
+            _ => elementwise::spell_binary(s, "Div", "DIV", true),
+        }
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         let [(a, a_zero), (b, b_zero)] = [io.input_quant(0)?, io.input_quant(1)?];
         let (y, y_zero) = io.output_quant(0)?;

@@ -51,6 +51,10 @@ impl OpDef for Range {
         vec![known()]
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        s.plainly("Range", "RANGE")
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         let kernel = match io.output(0)?.dtype {
             DType::F32 => &kernel::F32,

@@ -180,6 +180,41 @@ impl OpDef for Reduce {
         Some((Self { axes, ..self.clone() }.into(), perm))
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        let x = s.input(0)?;
+        let axes = s.axes(&self.axes);
+        let axes = s.list(&axes)?;
+        let keep = flag(if s.is_tflite() { "keep_dims" } else { "keepdims" }, self.keep);
+        let entry = REDUCTIONS.iter().find(|(kind, ..)| *kind == self.by.0);
+        let Some((_, _, onnx, tflite, _)) = entry else {
+            return Err(SpellError::Bug("an unknown reduction".to_owned()));
+        };
+        if !s.is_tflite() {
+            let none = self.axes.is_empty().then(|| flag("noop_with_empty_axes", true));
+            return s.emit(onnx, &[Some(x), Some(axes)], [keep].into_iter().chain(none).collect());
+        }
+        let boolean = s.type_of(x).dtype == DType::Bool;
+        let name = match self.by.0 {
+            Kind::Max if boolean => "REDUCE_ANY",
+            Kind::Min if boolean => "REDUCE_ALL",
+            _ => tflite,
+        };
+        if !name.is_empty() {
+            return s.emit(name, &[Some(x), Some(axes)], vec![keep]);
+        }
+        let (ty, narrow) = (s.type_of(x).clone(), s.out(0)?);
+        let (before, after) = match self.by.0 {
+            Kind::L1 => ("ABS", ""),
+            Kind::L2 => ("SQUARE", "SQRT"),
+            Kind::SumSquare => ("SQUARE", ""),
+            Kind::LogSum => ("", "LOG"),
+            _ => return Err(SpellError::none("TFLite has no such reduction")),
+        };
+        let x = if before.is_empty() { x } else { s.step(before, &[x], Vec::new(), ty) };
+        let sum = s.step("SUM", &[x, axes], vec![keep], narrow);
+        if after.is_empty() { s.give(sum) } else { s.emit(after, &[Some(sum)], Vec::new()) }
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         let x = io.input(0)?.ty;
         let kind = self.by.0;

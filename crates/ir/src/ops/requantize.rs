@@ -60,6 +60,22 @@ impl OpDef for Requantize {
         sink_elementwise(self.clone(), perm)
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        let x = s.input(0)?;
+        if !s.is_tflite() {
+            return s.give(x);
+        }
+        if self.rule == "concat_u8" || s.is_stored_alike()? {
+            s.yields(0, x);
+            return Ok(());
+        }
+        let name = if self.to.is_float() { "DEQUANTIZE" } else { "QUANTIZE" };
+        if s.ty(0)?.dtype == DType::I32 && self.to.is_float() {
+            return Err(SpellError::none("TFLite does not dequantize i32"));
+        }
+        s.emit(name, &[Some(x)], Vec::new())
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         let (x, y) = (io.input(0)?.ty, io.output(0)?);
         if self.rule == "concat_u8" {

@@ -87,6 +87,22 @@ impl OpDef for Reshape {
         vec![inputs.optional(0).and_then(|x| x.known).map(<[Dim]>::to_vec)]
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        s.moves();
+        let x = s.input(0)?;
+        let shape = s.target(&self.dims)?;
+        if s.is_tflite() {
+            // Readers that do not look at the second input find the shape here.
+            let open = self.dims.iter().filter(|dim| dim.known().is_none()).count();
+            let numbers = self.dims.iter().map(|dim| dim.known().unwrap_or(-1));
+            let attrs = (open < 2).then(|| ints("new_shape", numbers)).into_iter().collect();
+            return s.emit("RESHAPE", &[Some(x), Some(shape)], attrs);
+        }
+        let zero = self.dims.contains(&Dim::Known(0));
+        let attrs = zero.then(|| int("allowzero", 1)).into_iter().collect();
+        s.emit("Reshape", &[Some(x), Some(shape)], attrs)
+    }
+
     fn lower(&self, _: &Io<'_>) -> Result<Lowered, LowerError> {
         Ok(Lowered::plain(&kernel::ANY, &NO_PARAMS, 1))
     }

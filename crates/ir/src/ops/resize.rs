@@ -312,6 +312,46 @@ impl Plain<'_> {
     }
 }
 
+impl Resize {
+    /// TFLite's operator that yields the same.
+    fn tflite_name(&self, x: &TensorType, y: &TensorType) -> Result<&'static str, SpellError> {
+        let sizes = |ty: &TensorType| {
+            let each = ty.dims.get(1..3).into_iter().flatten();
+            each.map(Dim::known).collect::<Option<Vec<i64>>>()
+        };
+        let pairs = sizes(x).zip(sizes(y));
+        let all = |fits: fn(i64, i64) -> bool| {
+            let pairs = pairs.iter();
+            pairs.clone().count() == 1
+                && pairs.flat_map(|(x, y)| x.iter().zip(y)).all(|(&x, &y)| fits(x, y))
+        };
+        // The factor is what TFLite computes from the two sizes.
+        let exact = self.size.len() == 2 || all(|x, y| 0 < x && y % x == 0);
+        let linear = match self.coordinates.as_str() {
+            "asymmetric" | "align_corners" | "half_pixel" => true,
+            "pytorch_half_pixel" => all(|_, y| 1 < y),
+            _ => false,
+        };
+        let nearest = match (self.coordinates.as_str(), self.rounding.as_str()) {
+            ("asymmetric", "floor") | ("align_corners", "round_prefer_ceil") => true,
+            ("tf_half_pixel_for_nn", "floor") => self.tflite,
+            ("half_pixel" | "pytorch_half_pixel", "round_prefer_floor" | "round_prefer_ceil") => {
+                all(|x, y| 0 < x && y % x == 0)
+            }
+            _ => false,
+        };
+        match self.mode.as_str() {
+            "linear" if linear && exact => Ok("RESIZE_BILINEAR"),
+            "nearest" if nearest && exact => Ok("RESIZE_NEAREST_NEIGHBOR"),
+            mode => {
+                let (at, rounding) = (&self.coordinates, &self.rounding);
+                let message = format!("TFLite has no {mode} resizing by {at} and {rounding}");
+                Err(SpellError::none(message))
+            }
+        }
+    }
+}
+
 /// `floor(input * scale)`, also where the input is open and the scale a simple fraction.
 fn scaled(input: &Dim, scale: f32) -> Result<Dim, ShapeError> {
     if !(0.0..65536.0).contains(&scale) || scale == 0.0 {
@@ -354,6 +394,53 @@ impl OpDef for Resize {
             size => return Err(ShapeError::new(format!("{} sizes for two axes", size.len()))),
         };
         Ok(vec![x.with_dims(vec![x.dims[0].clone(), height, width, x.dims[3].clone()])])
+    }
+
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        let scaled = self.size.is_empty();
+        let out = s.out(0)?;
+        if s.is_tflite() {
+            let name = self.tflite_name(s.ty(0)?, &out)?;
+            let (corners, half) = match self.coordinates.as_str() {
+                "align_corners" => (true, false),
+                "asymmetric" => (false, false),
+                // Whole steps: each position is repeated.
+                _ if name == "RESIZE_NEAREST_NEIGHBOR" && !self.tflite => (false, false),
+                _ => (false, true),
+            };
+            let x = s.input(0)?;
+            let size = s.shape(&out.dims[1..3])?;
+            let attrs = vec![flag("align_corners", corners), flag("half_pixel_centers", half)];
+            return s.emit(name, &[Some(x), Some(size)], attrs);
+        }
+        s.channels_first();
+        let x = s.input(0)?;
+        let (coordinates, rounding) = match self.coordinates.as_str() {
+            // floor((i + 1/2) * scale) is half a pixel's center rounded up.
+            "tf_half_pixel_for_nn" => ("half_pixel", "round_prefer_ceil"),
+            other => (other, self.rounding.as_str()),
+        };
+        let mut attrs = vec![
+            text("mode", &self.mode),
+            text("coordinate_transformation_mode", coordinates),
+            ints("axes", [2, 3]),
+        ];
+        match self.mode.as_str() {
+            "nearest" => attrs.push(text("nearest_mode", rounding)),
+            "cubic" => attrs.extend([
+                float("cubic_coeff_a", self.cubic_a),
+                flag("exclude_outside", self.exclude_outside),
+            ]),
+            _ => {}
+        }
+        let inputs = if scaled {
+            let scales = s.constant(Const::from_f32(&[2], &self.scales));
+            vec![Some(x), None, Some(scales)]
+        } else {
+            let sizes = s.shape(&self.size)?;
+            vec![Some(x), None, None, Some(sizes)]
+        };
+        s.emit("Resize", &inputs, attrs)
     }
 
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {

@@ -3,6 +3,7 @@
 use embarca_kernels::reverse_sequence as kernel;
 
 use super::prelude::*;
+use super::moves;
 
 crate::payload! {
     /// Inputs: data, and for each batch how many elements are reversed.
@@ -40,6 +41,21 @@ impl OpDef for ReverseSequence {
             return Err(ShapeError::new(format!("lengths {lens} do not fit {x}")));
         }
         Ok(vec![super::depth_to_space::plain(x, x.dims.clone())])
+    }
+
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        s.moves();
+        let (x, lens) = (s.input(0)?, s.input(1)?);
+        if s.is_tflite() {
+            let attrs = vec![int("seq_dim", self.time), int("batch_dim", self.batch)];
+            return s.emit("REVERSE_SEQUENCE", &[Some(x), Some(lens)], attrs);
+        }
+        if 1 < self.time.max(self.batch) {
+            return Err(SpellError::none("ONNX reverses along the first two axes only"));
+        }
+        let lens = moves::as_i64(s, lens);
+        let attrs = vec![int("time_axis", self.time), int("batch_axis", self.batch)];
+        s.emit("ReverseSequence", &[Some(x), Some(lens)], attrs)
     }
 
     fn lower(&self, _: &Io<'_>) -> Result<Lowered, LowerError> {

@@ -78,6 +78,22 @@ impl OpDef for RoiAlign {
         Ok(vec![TensorType::new(DType::F32, [n, height, width, c.clone()])])
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        s.only_onnx()?;
+        s.channels_first();
+        let inputs = s.inputs()?;
+        let half = if self.half_pixel { "half_pixel" } else { "output_half_pixel" };
+        let attrs = vec![
+            text("mode", if self.max { "max" } else { "avg" }),
+            text("coordinate_transformation_mode", half),
+            int("output_height", self.size[0]),
+            int("output_width", self.size[1]),
+            int("sampling_ratio", self.samples),
+            float("spatial_scale", self.scale),
+        ];
+        s.emit("RoiAlign", &inputs, attrs)
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         io.input(0)?;
         let params = kernel::Params {

@@ -33,6 +33,14 @@ impl OpDef for ScatterElements {
         same_as_input(inputs)
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        let name = s.named("ScatterElements", "")?;
+        s.moves();
+        let inputs = s.inputs()?;
+        let attrs = vec![int("axis", self.axis), text("reduction", self.by.name())];
+        s.emit(name, &inputs, attrs)
+    }
+
     fn lower(&self, _: &Io<'_>) -> Result<Lowered, LowerError> {
         let params = kernel::ElementsParams { kind: self.by.0 as u32, axis: self.axis as u32 };
         Ok(Lowered::plain(&kernel::ELEMENTS, &params, 3))

@@ -27,6 +27,11 @@ const NAMES: [(Kind, &str); 5] = [
 ];
 
 impl Meeting {
+    /// ONNX's name.
+    pub fn name(self) -> &'static str {
+        NAMES.iter().find(|(kind, _)| *kind == self.0).map_or("none", |(_, name)| name)
+    }
+
     /// From ONNX's `reduction` attribute.
     pub fn onnx(node: &NodeView<'_>) -> Result<Self, ImportError> {
         let name = node.text("reduction", "none")?;
@@ -38,8 +43,7 @@ impl Meeting {
 
 impl Field for Meeting {
     fn write(&self) -> Attr {
-        let entry = NAMES.iter().find(|(kind, _)| *kind == self.0);
-        Attr::Word(entry.map_or("none", |(_, name)| name).to_owned())
+        Attr::Word(self.name().to_owned())
     }
 
     fn read(attr: &Attr) -> Option<Self> {
@@ -70,6 +74,25 @@ impl OpDef for ScatterNd {
     fn infer(&self, inputs: Operands<'_, '_>) -> Result<Vec<TensorType>, ShapeError> {
         check(inputs)?;
         same_as_input(inputs)
+    }
+
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        s.moves();
+        let inputs = s.inputs()?;
+        if !s.is_tflite() {
+            return s.emit("ScatterND", &inputs, vec![text("reduction", self.by.name())]);
+        }
+        let zeros = |data: &Const| data.data.iter().all(|&byte| byte == 0);
+        let base = match s.writer(0) {
+            Some((Op::Expand(_), inputs)) => s.content(inputs.first().copied().flatten()),
+            _ => s.operand(0)?.data,
+        };
+        if self.by.0 != Kind::Add || !base.is_some_and(zeros) {
+            return Err(SpellError::none("TFLite's SCATTER_ND adds up on zeros only"));
+        }
+        let shape = s.shape(&s.ty(0)?.dims.clone())?;
+        let shape = super::moves::like(s, shape, s.ty(1)?.dtype);
+        s.emit("SCATTER_ND", &[inputs[1], inputs[2], Some(shape)], Vec::new())
     }
 
     fn lower(&self, _: &Io<'_>) -> Result<Lowered, LowerError> {

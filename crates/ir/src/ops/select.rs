@@ -63,6 +63,11 @@ impl OpDef for Select {
         sink_elementwise(self.clone(), perm)
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        s.moves();
+        s.plainly("Where", "SELECT_V2")
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         if io.input(1)?.ty.quant != io.output(0)?.quant {
             return Err(LowerError::no_kernel("a choice between several quantizations"));

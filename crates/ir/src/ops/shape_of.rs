@@ -72,6 +72,28 @@ impl OpDef for ShapeOf {
         vec![dims.map(<[Dim]>::to_vec)]
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        let x = s.plain(0)?;
+        let rank = s.ty(0)?.rank();
+        let ty = s.out(0)?;
+        if !s.is_tflite() {
+            let attrs = vec![int("start", self.start), int("end", self.end)];
+            if self.to == DType::I64 {
+                return s.emit("Shape", &[Some(x)], attrs);
+            }
+            let shape = s.step("Shape", &[x], attrs, TensorType::new(DType::I64, ty.dims));
+            return s.emit("Cast", &[Some(shape)], vec![int("to", self.to.code())]);
+        }
+        let attrs = vec![text("out_type", if self.to == DType::I64 { "INT64" } else { "INT32" })];
+        if (self.start, self.end) == (0, rank) {
+            return s.emit("SHAPE", &[Some(x)], attrs);
+        }
+        let shape = s.step("SHAPE", &[x], attrs, TensorType::of(self.to, &[rank]));
+        let begin = s.list(&[self.start as i64])?;
+        let size = s.list(&[(self.end - self.start) as i64])?;
+        s.emit("SLICE", &[Some(shape), Some(begin), Some(size)], Vec::new())
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         io.input(0)?;
         let params =

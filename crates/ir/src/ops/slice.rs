@@ -202,12 +202,96 @@ impl OpDef for Slice {
         Some((Self { starts, steps, dims }.into(), perm.to_vec()))
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        s.moves();
+        let x = s.input(0)?;
+        let dims = s.type_of(x).dims.clone();
+        let each = || self.starts.iter().zip(&self.steps).zip(self.dims.iter().zip(&dims));
+        let forward = each().all(|((&start, &step), (_, dim))| {
+            step == 1 && (0 <= start || dim.known().is_some())
+        });
+        if s.is_tflite() && forward {
+            let starts = each().map(|((&start, _), (_, dim))| match dim.known() {
+                Some(dim) if start < 0 => start + dim,
+                _ => start,
+            });
+            let starts: Vec<i64> = starts.collect();
+            let rest = starts.iter().zip(&self.dims).zip(&dims).map(|((&start, len), dim)| {
+                // All that is left, without saying how much.
+                let all = len.known().is_none() && *len == dim.sub(&Dim::Known(start));
+                if all { Dim::Known(-1) } else { len.clone() }
+            });
+            let sizes: Vec<Dim> = rest.collect();
+            let (begin, size) = (s.list(&starts)?, s.shape(&sizes)?);
+            return s.emit("SLICE", &[Some(x), Some(begin), Some(size)], Vec::new());
+        }
+        let far = if s.is_tflite() { i64::from(i32::MAX) } else { i64::MAX };
+        let mut ends = Vec::with_capacity(dims.len());
+        for ((&start, &step), (len, dim)) in each() {
+            ends.push(behind(start, step, len, dim, far)?);
+        }
+        if s.is_tflite() {
+            let mask = |at: i64| {
+                let open = ends.iter().enumerate().filter(|(_, end)| end.known() == Some(at));
+                open.fold(0i64, |mask, (i, _)| mask | 1 << i)
+            };
+            let end_mask = mask(far) | mask(-far);
+            let ends: Vec<Dim> = ends
+                .iter()
+                .map(|end| if end.known().is_some_and(|at| at.abs() == far) { Dim::Known(0) } else { end.clone() })
+                .collect();
+            let (begin, end, step) = (s.list(&self.starts)?, s.shape(&ends)?, s.list(&self.steps)?);
+            let inputs = [x, begin, end, step].map(Some);
+            return s.emit("STRIDED_SLICE", &inputs, vec![int("end_mask", end_mask)]);
+        }
+        let kept: Vec<usize> = each()
+            .enumerate()
+            .filter(|(_, ((start, step), (len, dim)))| (**start, **step) != (0, 1) || len != dim)
+            .map(|(i, _)| i)
+            .collect();
+        let pick = |values: &[i64]| kept.iter().map(|&i| values[i]).collect::<Vec<i64>>();
+        let (starts, steps) = (s.list(&pick(&self.starts))?, s.list(&pick(&self.steps))?);
+        let ends: Vec<Dim> = kept.iter().map(|&i| ends[i].clone()).collect();
+        let ends = s.shape(&ends)?;
+        let axes = s.axes(&kept);
+        let axes = s.list(&axes)?;
+        let inputs = [x, starts, ends, axes, steps].map(Some);
+        s.emit("Slice", &inputs, Vec::new())
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         io.input(0)?;
         let starts = moves::by_axis(&self.starts, [0; 8])?;
         let steps = moves::by_axis(&self.steps, [1; 8])?;
         Ok(Lowered::plain(&kernel::ANY, &kernel::Params { starts, steps }, 1))
     }
+}
+
+/// Where a slice of `len` elements of `dim` ends (exclusive); `far` and `-far` stand for beyond the
+/// last and before the first.
+fn behind(start: i64, step: i64, len: &Dim, dim: &Dim, far: i64) -> Result<Dim, SpellError> {
+    let span = len.mul(&Dim::Known(step));
+    if let Some(span) = span.known() {
+        let end = start.saturating_add(span);
+        let crossed = (start < 0) != (end < 0);
+        return Ok(Dim::Known(match (crossed, 0 < step) {
+            (true, forward) => if forward { far } else { -far },
+            // A part that ends at the first element from the back has no end to name.
+            (false, true) if start < 0 && end == 0 => far,
+            _ => end,
+        }));
+    }
+    let last = if step < 0 { -far } else { far };
+    let from_front = Dim::Known(if start < 0 { 0 } else { start });
+    let first = if start < 0 { dim.add(&Dim::Known(start)) } else { from_front };
+    let left = if step < 0 { first.add(&Dim::Known(1)) } else { dim.sub(&first) };
+    if *len == left.ceil_div(&Dim::Known(step.saturating_abs())) {
+        return Ok(Dim::Known(last));
+    }
+    if 0 <= start && 0 < step {
+        return Ok(span.add(&Dim::Known(start)));
+    }
+    Err(SpellError::none("the end of a slice depends on the input's size"))
 }
 
 /// Starts, ends, axes and steps: attributes at first, inputs since opset 10.

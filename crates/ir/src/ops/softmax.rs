@@ -87,6 +87,21 @@ impl OpDef for Softmax {
         Some((Softmax { axis, beta: self.beta }.into(), perm.to_vec()))
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        let mut x = s.input(0)?;
+        if s.is_tflite() {
+            if self.axis + 1 != s.type_of(x).rank() {
+                return Err(SpellError::none("TFLite's SOFTMAX runs along the last axis"));
+            }
+            return s.emit("SOFTMAX", &[Some(x)], vec![float("beta", self.beta)]);
+        }
+        if self.beta != 1.0 {
+            let (beta, ty) = (s.number(self.beta), s.type_of(x).clone());
+            x = s.step("Mul", &[x, beta], Vec::new(), ty);
+        }
+        s.emit("Softmax", &[Some(x)], vec![int("axis", self.axis)])
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         let x = io.input(0)?.ty;
         if x.rank() != self.axis + 1 {

@@ -46,6 +46,48 @@ impl OpDef for SpaceToBatch {
         Ok(vec![plain(x, dims)])
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        s.moves();
+        let x = s.input(0)?;
+        let pads: Vec<i64> = pairs(&self.before, &self.after);
+        if s.is_tflite() {
+            let block = s.list(&self.block)?;
+            let pads = s.pairs(&pads)?;
+            return s.emit("SPACE_TO_BATCH_ND", &[Some(x), Some(block), Some(pads)], Vec::new());
+        }
+        let ty = s.ty(0)?.clone();
+        let count = self.block.len();
+        let mut padded = ty.clone();
+        let mut list = vec![0; 2 * ty.rank()];
+        for i in 0..count {
+            let sum = Dim::Known(self.before[i].saturating_add(self.after[i]));
+            padded.dims[1 + i] = padded.dims[1 + i].add(&sum);
+            (list[1 + i], list[1 + i + ty.rank()]) = (self.before[i], self.after[i]);
+        }
+        let mut x = x;
+        if list.iter().any(|&pad| pad != 0) {
+            let zero = ty.quant.as_ref().and_then(Quant::single).map_or(0, |(_, zero)| zero);
+            let zero = super::draft::numbers(ty.dtype, &[], &[zero.into()]);
+            let zero = s.constant(zero.map_err(|error| SpellError::none(error.0))?);
+            let list = s.list(&list)?;
+            x = s.step("Pad", &[x, list, zero], Vec::new(), padded.clone());
+        }
+        // N, H / b, b, W / c, c, C to b, c, N, H / b, W / c, C.
+        let mut dims = vec![padded.dims[0].clone()];
+        for (i, &block) in self.block.iter().enumerate() {
+            dims.push(padded.dims[1 + i].floor_div(&Dim::Known(block)));
+            dims.push(Dim::Known(block));
+        }
+        dims.extend_from_slice(&padded.dims[1 + count..]);
+        let blocks = (0..count).map(|i| 2 + 2 * i);
+        let rest = (0..count).map(|i| 1 + 2 * i).chain(1 + 2 * count..dims.len());
+        let perm: Vec<usize> = blocks.chain([0]).chain(rest).collect();
+        let x = s.reshaped(x, dims)?;
+        let x = s.transposed(x, &perm);
+        let x = s.reshaped(x, s.out(0)?.dims)?;
+        s.give(x)
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         let ty = io.output(0)?;
         // LiteRT pads with the zero point; TFLM's kernel never sets the value it pads with.
@@ -54,6 +96,11 @@ impl OpDef for SpaceToBatch {
         let params = params(&self.block, &self.before, value)?;
         Ok(Lowered::plain(&kernel::SPACE_TO_BATCH, &params, 1))
     }
+}
+
+/// Paddings or crops, before and after each axis in turn.
+pub fn pairs(before: &[i64], after: &[i64]) -> Vec<i64> {
+    before.iter().zip(after).flat_map(|(&before, &after)| [before, after]).collect()
 }
 
 /// Block sizes and pairs of paddings or crops from inputs 1 and 2.

@@ -48,6 +48,20 @@ impl OpDef for SpaceToDepth {
         Ok(vec![plain(x, dims)])
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        s.moves();
+        if self.block_last {
+            return Err(SpellError::none("the place in the block is the faster part of the channel"));
+        }
+        if s.is_tflite() {
+            let x = s.input(0)?;
+            return s.emit("SPACE_TO_DEPTH", &[Some(x)], vec![int("block_size", self.block)]);
+        }
+        s.channels_first();
+        let x = s.input(0)?;
+        s.emit("SpaceToDepth", &[Some(x)], vec![int("blocksize", self.block)])
+    }
+
     fn lower(&self, _: &Io<'_>) -> Result<Lowered, LowerError> {
         let order = if self.block_last { kernel::BLOCK_LAST } else { kernel::BLOCK_FIRST };
         let params = kernel::Params { block: self.block, order };

@@ -3,6 +3,8 @@
 use embarca_kernels::spatial as kernel;
 
 use super::prelude::*;
+use crate::spell::Wire;
+use crate::spell::speller::Attribute;
 
 /// How a window moves over height and width, with the padding on all four sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -314,6 +316,171 @@ pub fn flat(b: &mut Builder<'_>, value: ValueId) -> Result<ValueId, ImportError>
 pub fn weight_dims<const N: usize>(ty: &TensorType) -> Result<[usize; N], ShapeError> {
     let dims = ty.known_dims().and_then(|dims| dims.try_into().ok());
     dims.ok_or_else(|| ShapeError::new(format!("weights have to have {N} known dimensions")))
+}
+
+/// The known dimensions of weights that are spelled.
+///
+/// # Errors
+/// When they are open.
+pub fn known_weights<const N: usize>(ty: &TensorType) -> Result<[usize; N], SpellError> {
+    weight_dims(ty).map_err(|error| SpellError::none(error.0))
+}
+
+/// A convolution in ONNX, of weights that lie as it takes them: window, kernel size, groups.
+///
+/// # Errors
+/// Only through a defect.
+pub fn spell_onnx(
+    s: &mut Speller<'_, '_, '_>,
+    op: &str,
+    w: Wire,
+    (window, size, groups): (&Window, [usize; 2], usize),
+    more: Vec<Attribute>,
+) -> Result<(), SpellError> {
+    s.channels_first();
+    let x = s.input(0)?;
+    let bias = match s.optional(2)? {
+        Some(_) => Some(onnx_bias(s)?),
+        None => None,
+    };
+    let mut attrs = vec![
+        s.sizes("kernel_shape", &size),
+        s.sizes("strides", &window.strides),
+        s.sizes("dilations", &window.dilations),
+        ints("pads", window.pads.map(i64::from)),
+        int("group", groups),
+    ];
+    attrs.extend(more);
+    let inputs: Vec<_> = [Some(x), Some(w), bias].into_iter().collect();
+    let inputs = if bias.is_some() { &inputs[..] } else { &inputs[..2] };
+    s.emit(op, inputs, attrs)
+}
+
+/// The bias in steps of the product of the scales of input and weights, where it has no scale.
+fn product_quant(s: &Speller<'_, '_, '_>) -> Result<Option<Quant>, SpellError> {
+    let (x, w, bias) = (s.ty(0)?, s.ty(1)?, s.ty(2)?);
+    if bias.quant.is_some() || !bias.dtype.is_int() {
+        return Ok(None);
+    }
+    let (Some((x, _)), Some(w)) = (x.quant.as_ref().and_then(Quant::single), &w.quant) else {
+        return Ok(None);
+    };
+    let scales: Vec<f32> = w.scales.iter().map(|w| x * w).collect();
+    let axis = w.axis.filter(|_| scales.len() != 1).map(|_| 0);
+    Ok(Some(Quant { zero_points: vec![0; scales.len()], scales, axis }))
+}
+
+fn onnx_bias(s: &mut Speller<'_, '_, '_>) -> Result<Wire, SpellError> {
+    let Some(quant) = product_quant(s)? else { return s.input(2) };
+    s.real_constant(2, &quant)
+}
+
+/// Input 2 of a TFLite node whose bias has a scale of its own.
+///
+/// # Errors
+/// Only through a defect.
+pub fn tflite_bias(s: &mut Speller<'_, '_, '_>) -> Result<Option<Wire>, SpellError> {
+    if !s.has(2) {
+        return Ok(None);
+    }
+    match product_quant(s)? {
+        Some(quant) => s.requantified(2, quant).map(Some),
+        None => s.input(2).map(Some),
+    }
+}
+
+/// A convolution in TFLite. Padding that is neither SAME nor VALID is a node of its own.
+///
+/// # Errors
+/// When padding is negative.
+pub fn spell_tflite(
+    s: &mut Speller<'_, '_, '_>,
+    op: &str,
+    window: &Window,
+    more: &[Attribute],
+) -> Result<(), SpellError> {
+    let [_, height, width, _] = known_weights(s.ty(1)?)?;
+    let (x, padding) = window.spell_padding(s, [height, width], 0.0)?;
+    let w = s.input(1)?;
+    let bias = tflite_bias(s)?;
+    let mut attrs = vec![text("padding", padding), no_activation()];
+    attrs.extend(window.spell_strides());
+    let [high, wide] = window.dilations;
+    attrs.extend([int("dilation_h_factor", high), int("dilation_w_factor", wide)]);
+    attrs.extend_from_slice(more);
+    let narrow = s.ty(0)?.dtype == DType::I16
+        && s.has(2)
+        && s.ty(2)?.dtype == DType::I32
+        && op == "CONV_2D";
+    if narrow {
+        attrs.push(text("quantized_bias_type", "INT32"));
+    }
+    s.emit(op, &[Some(x), Some(w), bias], attrs)
+}
+
+impl Window {
+    /// Strides as TFLite names them.
+    pub fn spell_strides(&self) -> [Attribute; 2] {
+        [int("stride_h", self.strides[0]), int("stride_w", self.strides[1])]
+    }
+
+    /// Input 0 of a TFLite node with such a window of `size`, padded with `value` where TFLite's two
+    /// ways of padding do not yield this one, and the way.
+    ///
+    /// # Errors
+    /// When padding is negative.
+    pub fn spell_padding(
+        &self,
+        s: &mut Speller<'_, '_, '_>,
+        size: [usize; 2],
+        value: f32,
+    ) -> Result<(Wire, &'static str), SpellError> {
+        let x = s.input(0)?;
+        if self.pads == [0; 4] {
+            return Ok((x, "VALID"));
+        }
+        let ty = s.type_of(x).clone();
+        let hw = height_width(&ty).map_err(|error| SpellError::Bug(error.0))?;
+        let mut same = *self;
+        if same.pad_same(hw, size, false).is_ok() && same.pads == self.pads {
+            return Ok((x, "SAME"));
+        }
+        let padded = pad_tflite(s, x, self.pads.map(i64::from), value)?;
+        Ok((padded, "VALID"))
+    }
+}
+
+/// A channels-last picture with `value` around it: top, left, bottom, right.
+///
+/// # Errors
+/// When padding is negative.
+pub fn pad_tflite(
+    s: &mut Speller<'_, '_, '_>,
+    x: Wire,
+    [top, left, bottom, right]: [i64; 4],
+    value: f32,
+) -> Result<Wire, SpellError> {
+    if [top, left, bottom, right].iter().any(|&pad| pad < 0) {
+        return Err(SpellError::none("TFLite does not pad by less than nothing"));
+    }
+    let mut ty = s.type_of(x).clone();
+    ty.dims[1] = ty.dims[1].add(&Dim::Known(top + bottom));
+    ty.dims[2] = ty.dims[2].add(&Dim::Known(left + right));
+    let pads = s.pairs(&[0, 0, top, bottom, left, right, 0, 0])?;
+    if value == 0.0 {
+        return Ok(s.step("PAD", &[x, pads], Vec::new(), ty));
+    }
+    let value = match &ty.quant {
+        // The least integer.
+        Some(quant) => {
+            let least = if ty.dtype == DType::I8 { -128.0 } else { -32768.0 };
+            let least = super::draft::numbers(ty.dtype, &[], &[least]);
+            let least = least.map_err(|error| SpellError::none(error.0))?;
+            s.quantized(least, quant.clone())
+        }
+        None => s.number(value),
+    };
+    Ok(s.step("PADV2", &[x, pads, value], Vec::new(), ty))
 }
 
 /// Stored bounds of f32 results.

@@ -125,6 +125,22 @@ impl OpDef for Split {
         Some((Self { axis, sizes: self.sizes.clone() }.into(), perm.to_vec()))
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        s.moves();
+        let x = s.input(0)?;
+        let axis = s.index(self.axis as i64)?;
+        if !s.is_tflite() {
+            let sizes = s.shape(&self.sizes)?;
+            return s.emit("Split", &[Some(x), Some(sizes)], vec![int("axis", self.axis)]);
+        }
+        let count = int("num_splits", self.sizes.len());
+        if self.sizes.iter().all(|size| *size == self.sizes[0]) {
+            return s.emit("SPLIT", &[Some(axis), Some(x)], vec![count]);
+        }
+        let sizes = s.shape(&self.sizes)?;
+        s.emit("SPLIT_V", &[Some(x), Some(sizes), Some(axis)], vec![count])
+    }
+
     fn lower(&self, _: &Io<'_>) -> Result<Lowered, LowerError> {
         let params = concat::Params { axis: self.axis as u32 };
         Ok(Lowered::plain(&kernel::ANY, &params, 1))

@@ -26,6 +26,16 @@ impl OpDef for SquaredDifference {
         sink_elementwise(self.clone(), perm)
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        if s.is_tflite() {
+            return s.plainly("", "SQUARED_DIFFERENCE");
+        }
+        let (x, y) = (s.input(0)?, s.input(1)?);
+        let real = TensorType::new(s.type_of(x).dtype, s.out(0)?.dims);
+        let difference = s.step("Sub", &[x, y], Vec::new(), real);
+        s.emit("Mul", &[Some(difference); 2], Vec::new())
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         if elementwise::is_quantized(io)? {
             return elementwise::lower_sum(Kind::SquaredDifference, io);

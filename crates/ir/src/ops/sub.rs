@@ -33,6 +33,10 @@ impl OpDef for Sub {
         sink_elementwise(self.clone(), perm)
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        elementwise::spell_binary(s, "Sub", "SUB", true)
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         if elementwise::is_quantized(io)? {
             return elementwise::lower_sum(Kind::Sub, io);

@@ -76,6 +76,13 @@ impl OpDef for Svdf {
         Some(self.compose(b, [x, w, time, state], bias))
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        s.only_tflite()?;
+        let mut inputs = s.inputs()?;
+        inputs.truncate(5);
+        s.emit("SVDF", &inputs, vec![int("rank", self.rank), no_activation()])
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         let kernel = match (io.input(0)?.ty.dtype, io.input(2)?.ty.dtype, io.input(4)?.ty.dtype) {
             (DType::I8, DType::I8, DType::I8) => &kernel::I8,

@@ -43,6 +43,14 @@ impl OpDef for Tile {
         Ok(vec![ty])
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        s.moves();
+        let x = s.input(0)?;
+        let times = s.shape(&self.times)?;
+        let name = s.named("Tile", "TILE")?;
+        s.emit(name, &[Some(x), Some(times)], Vec::new())
+    }
+
     fn lower(&self, _: &Io<'_>) -> Result<Lowered, LowerError> {
         Ok(Lowered::plain(&kernel::ANY, &NO_PARAMS, 1))
     }

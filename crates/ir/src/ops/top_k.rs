@@ -3,6 +3,7 @@
 use embarca_kernels::top_k as kernel;
 
 use super::prelude::*;
+use super::moves;
 
 crate::payload! {
     /// Outputs: values, places.
@@ -58,6 +59,39 @@ impl OpDef for TopK {
     fn sink(&self, perm: &[usize]) -> Option<(Op, Vec<usize>)> {
         let axis = *perm.get(self.axis)?;
         Some((Self { axis, ..self.clone() }.into(), perm.to_vec()))
+    }
+
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        let x = s.input(0)?;
+        let k = s.shape(std::slice::from_ref(&self.k))?;
+        let (values, places) = (s.out(0)?, s.out(1)?);
+        if s.is_tflite() {
+            if self.smallest || self.axis + 1 != values.rank() {
+                return Err(SpellError::none("TFLite's TOPK_V2 takes the greatest along the last axis"));
+            }
+            let k = s.reshaped(k, Vec::new())?;
+            if self.to == DType::I32 {
+                return s.emit("TOPK_V2", &[Some(x), Some(k)], Vec::new());
+            }
+            let narrow = TensorType::new(DType::I32, places.dims);
+            let [values, places] = s.steps("TOPK_V2", &[x, k], Vec::new(), [values, narrow]);
+            let places = moves::like(s, places, self.to);
+            s.yields(0, values);
+            s.yields(1, places);
+            return Ok(());
+        }
+        s.moves();
+        let x = s.input(0)?;
+        let attrs = vec![int("axis", self.axis), flag("largest", !self.smallest)];
+        if self.to == DType::I64 {
+            return s.emit("TopK", &[Some(x), Some(k)], attrs);
+        }
+        let wide = TensorType::new(DType::I64, places.dims);
+        let [values, places] = s.steps("TopK", &[x, k], attrs, [values, wide]);
+        let places = moves::like(s, places, self.to);
+        s.yields(0, values);
+        s.yields(1, places);
+        Ok(())
     }
 
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {

@@ -7,6 +7,7 @@ use kernel::Kind;
 use super::elementwise::{self, lower_real_table, lower_table};
 use super::prelude::*;
 use crate::attr::{Attr, Field};
+use crate::spell::Wire;
 
 crate::payload! {
     /// A function of each element.
@@ -243,6 +244,18 @@ impl OpDef for Unary {
         sink_elementwise(self.clone(), perm)
     }
 
+    fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        let (_, _, onnx, tflite) = FUNCTIONS
+            .iter()
+            .find(|(kind, ..)| *kind == self.function.0)
+            .ok_or_else(|| SpellError::Bug("an unknown function".to_owned()))?;
+        let x = s.input(0)?;
+        if s.is_tflite() {
+            return self.spell_tflite(s, x, tflite);
+        }
+        self.spell_onnx(s, x, onnx)
+    }
+
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         if elementwise::is_quantized(io)? {
             return self.lower_quantized(io);
@@ -276,6 +289,159 @@ fn exists_in_f64(kind: Kind) -> bool {
 }
 
 impl Unary {
+    fn spell_onnx(
+        &self,
+        s: &mut Speller<'_, '_, '_>,
+        x: Wire,
+        name: &str,
+    ) -> Result<(), SpellError> {
+        let Self { a, b, c, function } = *self;
+        let ty = s.type_of(x).clone();
+        let attrs = match function.0 {
+            Kind::Rsqrt => {
+                let root = s.step("Sqrt", &[x], Vec::new(), ty);
+                return s.emit("Reciprocal", &[Some(root)], Vec::new());
+            }
+            Kind::Square => return s.emit("Mul", &[Some(x); 2], Vec::new()),
+            Kind::Silu => {
+                let steep = if a == 1.0 {
+                    x
+                } else {
+                    let a = s.number(a);
+                    s.step("Mul", &[x, a], Vec::new(), ty.clone())
+                };
+                let gate = s.step("Sigmoid", &[steep], Vec::new(), ty);
+                return s.emit("Mul", &[Some(x), Some(gate)], Vec::new());
+            }
+            Kind::GeluTanh => vec![text("approximate", "tanh")],
+            Kind::Elu | Kind::Celu | Kind::ThresholdedRelu => vec![float("alpha", a)],
+            Kind::Selu => vec![float("alpha", a), float("gamma", b)],
+            Kind::HardSigmoid => vec![float("alpha", a), float("beta", b)],
+            Kind::Shrink => vec![float("lambd", a), float("bias", b)],
+            Kind::Power => {
+                let (shift, scale, exponent) = (s.number(a), s.number(b), s.number(c));
+                let scaled = s.step("Mul", &[x, scale], Vec::new(), ty.clone());
+                let moved = s.step("Add", &[scaled, shift], Vec::new(), ty);
+                return s.emit("Pow", &[Some(moved), Some(exponent)], Vec::new());
+            }
+            Kind::HardSwishScaled if (a, b) == (1.0 / 6.0, 0.5) => Vec::new(),
+            _ => Vec::new(),
+        };
+        let name = match function.0 {
+            Kind::GeluTanh => "Gelu",
+            Kind::HardSwishScaled if (a, b) == (1.0 / 6.0, 0.5) => "HardSwish",
+            _ => name,
+        };
+        let name = s.named(name, "")?;
+        s.emit(name, &[Some(x)], attrs)
+    }
+
+    fn spell_tflite(
+        &self,
+        s: &mut Speller<'_, '_, '_>,
+        x: Wire,
+        name: &str,
+    ) -> Result<(), SpellError> {
+        let Self { a, b, c, function } = *self;
+        let ty = s.type_of(x).clone();
+        let quantized = ty.is_quantized();
+        match function.0 {
+            Kind::Gelu | Kind::GeluTanh => {
+                let attrs = vec![flag("approximate", function.0 == Kind::GeluTanh)];
+                return s.emit("GELU", &[Some(x)], attrs);
+            }
+            Kind::Elu if a == 1.0 => return s.emit("ELU", &[Some(x)], Vec::new()),
+            Kind::Elu => {}
+            _ if !name.is_empty() => return s.emit(name, &[Some(x)], Vec::new()),
+            _ => {}
+        }
+        if quantized || ty.dtype != DType::F32 {
+            let what = function.name();
+            return Err(SpellError::none(format!("TFLite has no {what} of {}", ty.dtype)));
+        }
+        let pair = |s: &mut Speller<'_, '_, '_>, name: &str, x: Wire, y: Wire| {
+            let attrs = if matches!(name, "MAXIMUM" | "MINIMUM" | "POW") {
+                Vec::new()
+            } else {
+                vec![no_activation()]
+            };
+            s.step(name, &[x, y], attrs, ty.clone())
+        };
+        let one = |s: &mut Speller<'_, '_, '_>, name: &str, x: Wire| {
+            s.step(name, &[x], Vec::new(), ty.clone())
+        };
+        let y = match function.0 {
+            Kind::HardSwishScaled if (a, b) == (1.0 / 6.0, 0.5) => one(s, "HARD_SWISH", x),
+            Kind::Reciprocal => {
+                let unit = s.number(1.0);
+                pair(s, "DIV", unit, x)
+            }
+            Kind::Silu => {
+                let a = s.number(a);
+                let steep = if self.a == 1.0 { x } else { pair(s, "MUL", x, a) };
+                let gate = one(s, "LOGISTIC", steep);
+                pair(s, "MUL", x, gate)
+            }
+            Kind::HardSigmoid => {
+                let (slope, shift) = (s.number(a), s.number(b));
+                let line = pair(s, "MUL", x, slope);
+                let line = pair(s, "ADD", line, shift);
+                let (low, high) = (s.number(0.0), s.number(1.0));
+                let line = pair(s, "MAXIMUM", line, low);
+                pair(s, "MINIMUM", line, high)
+            }
+            Kind::Softplus | Kind::Mish => {
+                // max(x, 0) + ln(1 + e^-|x|) does not overflow.
+                let (zero, unit) = (s.number(0.0), s.number(1.0));
+                let size = one(s, "ABS", x);
+                let below = one(s, "NEG", size);
+                let small = one(s, "EXP", below);
+                let small = pair(s, "ADD", small, unit);
+                let small = one(s, "LOG", small);
+                let large = pair(s, "MAXIMUM", x, zero);
+                let sum = pair(s, "ADD", large, small);
+                if function.0 == Kind::Softplus {
+                    sum
+                } else {
+                    let bend = one(s, "TANH", sum);
+                    pair(s, "MUL", x, bend)
+                }
+            }
+            Kind::Softsign => {
+                let unit = s.number(1.0);
+                let size = one(s, "ABS", x);
+                let below = pair(s, "ADD", size, unit);
+                pair(s, "DIV", x, below)
+            }
+            Kind::Elu | Kind::Selu | Kind::Celu => {
+                let (zero, alpha) = (s.number(0.0), s.number(a));
+                let large = pair(s, "MAXIMUM", x, zero);
+                let small = pair(s, "MINIMUM", x, zero);
+                let small = if function.0 == Kind::Celu { pair(s, "DIV", small, alpha) } else { small };
+                let small = one(s, "ELU", small);
+                let small = pair(s, "MUL", small, alpha);
+                let sum = pair(s, "ADD", large, small);
+                if function.0 == Kind::Selu {
+                    let gamma = s.number(b);
+                    pair(s, "MUL", sum, gamma)
+                } else {
+                    sum
+                }
+            }
+            Kind::Power => {
+                let (shift, scale, exponent) = (s.number(a), s.number(b), s.number(c));
+                let line = pair(s, "MUL", x, scale);
+                let line = pair(s, "ADD", line, shift);
+                pair(s, "POW", line, exponent)
+            }
+            _ => {
+                let what = function.name();
+                return Err(SpellError::none(format!("TFLite has no {what}")));
+            }
+        };
+        s.give(y)
+    }
+
     /// A table of what TFLM's kernel yields for each input; where TFLM has none, LiteRT's.
     fn lower_quantized(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {
         if elementwise::is_wide(io)? {
