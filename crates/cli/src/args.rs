@@ -32,6 +32,8 @@ pub enum Verb {
     Inspect(Inspect),
     /// From a model to a plan for one or several targets
     Build(Build),
+    /// A model in another format: ONNX, TFLite, or the portable graph
+    Convert(Convert),
     /// Whether a plan will run on a target, and if not, why and what to do
     Check(Check),
     /// An image, a sound, a table row or raw tensors in, an answer out
@@ -149,6 +151,26 @@ pub struct Inspect {
     /// For programs
     #[arg(long)]
     pub json: bool,
+}
+
+/// `embarca convert`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  embarca convert net.onnx -o net.tflite      transposes vanish, quantization stays
+  embarca convert net.tflite -o net.onnx      int8 as QuantizeLinear and DequantizeLinear
+  embarca convert net.prototxt -o net.onnx    Caffe's weights lie beside it")]
+pub struct Convert {
+    /// ONNX, TFLite, Caffe, or a portable graph
+    pub model: PathBuf,
+    /// Where to; its ending says the format: .onnx, .tflite, .emb
+    #[arg(short, long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// For programs
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub open: Open,
 }
 
 /// `build`

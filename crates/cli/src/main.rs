@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         Verb::Tour(args) => verbs::tour::run(&args),
         Verb::Inspect(args) => verbs::inspect::run(&args),
         Verb::Build(args) => verbs::build::run(&args),
+        Verb::Convert(args) => verbs::convert::run(&args),
         Verb::Check(args) => verbs::check::run(&args),
         Verb::Run(args) => verbs::run::run(&args),
         Verb::Compare(args) => verbs::compare::run(&args),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use embarca_compile::CompileError;
 use embarca_cpu::{LoadError, PipelineError, RunError};
+use embarca_export::ExportError;
 use embarca_import::ReadError;
 use embarca_ir::build::Obstacles;
 use embarca_ir::emb::EmbError;
@@ -37,6 +38,8 @@ pub enum ErrorKind {
     Obstacles(Obstacles),
     /// The portable graph cannot be read or written.
     Portable(EmbError),
+    /// The model cannot be written in a format.
+    Export(ExportError),
     /// The options do not fit the file.
     Options(String),
     /// The model does not become a plan for a target.
@@ -96,6 +99,7 @@ kinds! {
     ReadError => Read,
     Obstacles => Obstacles,
     EmbError => Portable,
+    ExportError => Export,
     CompileError => Compile,
     LoadError => Load,
     RunError => Run,
@@ -119,6 +123,7 @@ impl fmt::Display for Error {
             ErrorKind::Read(error) => write!(f, "{error}"),
             ErrorKind::Obstacles(obstacles) => write!(f, "{obstacles}"),
             ErrorKind::Compile(error) => write!(f, "{error}"),
+            ErrorKind::Export(error) => write!(f, "{error}"),
             ErrorKind::Task(error) => write!(f, "{error}"),
             ErrorKind::Pipeline(error) => write!(f, "{error}"),
             ErrorKind::NoTarget(id) => write!(f, "there is no target '{id}'"),
@@ -135,6 +140,7 @@ impl std::error::Error for Error {
             ErrorKind::Read(error) => Some(error),
             ErrorKind::Obstacles(obstacles) => Some(obstacles),
             ErrorKind::Compile(error) => Some(error),
+            ErrorKind::Export(error) => Some(error),
             ErrorKind::Task(error) => Some(error),
             ErrorKind::Pipeline(error) => Some(error),
             ErrorKind::Load(error) => Some(error),

@@ -34,8 +34,10 @@ pub use embarca_cpu::{
     Event, Events, Feed, Limits, LoadError, LoadOptions, Observed, Pipeline, PipelineError, Plan,
     Port, RunError, Session, Span, Src, Stream, Task, Ty, Verdict,
 };
+pub use embarca_export::ExportError;
 pub use embarca_import::{ImportLimits, ReadError};
 pub use embarca_ir as ir;
+pub use embarca_ir::foreign::Format;
 pub use embarca_num::DType;
 pub use embarca_target::Target;
 pub use embarca_task as task;

@@ -151,6 +151,15 @@ impl Model {
         Ok(emb::write(&self.graph)?)
     }
 
+    /// The bytes of an ONNX or TFLite file. Numbers are those of the model; quantized ONNX spells
+    /// quantization out (QDQ), whose readers may round a step differently.
+    ///
+    /// # Errors
+    /// With all nodes that the format has no words for; for Caffe.
+    pub fn export(&self, format: embarca_ir::foreign::Format) -> Result<Vec<u8>> {
+        Ok(embarca_export::write(&self.graph, format)?)
+    }
+
     /// The graph.
     pub fn graph(&self) -> &embarca_ir::Model {
         &self.graph

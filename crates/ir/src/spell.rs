@@ -14,6 +14,8 @@ mod states;
 use std::collections::HashSet;
 use std::fmt;
 
+use embarca_num::DType;
+
 use crate::control;
 use crate::foreign::{ForeignGraph, ForeignMeta, ForeignModel, Format};
 use crate::ids::{GraphId, NodeId};
@@ -152,6 +154,14 @@ fn was_unsigned(model: &Model) -> bool {
         Op::Requantize(op) => op.rule == "concat_u8",
         _ => false,
     };
+    let main = model.main();
+    let states = main.states.iter().map(|state| state.value);
+    let outside = main.inputs.iter().copied().chain(main.outputs.iter().map(|y| y.value));
+    // What callers see keeps its type.
+    let signed = |id| main.ty(id).dtype == DType::I8 && main.ty(id).quant.is_some();
+    if { outside }.chain(states).any(signed) {
+        return false;
+    }
     let graphs = control::reachable(model).into_iter().map(|id| model.graph(id));
     graphs.flat_map(|graph| &graph.nodes).any(|node| marked(&node.op))
 }

@@ -59,19 +59,25 @@ fn simplify_transpose(
         perm = perm.iter().map(|&axis| inner[axis]).collect();
         source = inner_source;
     }
+    // A transpose may also show the integers under another quantization.
+    let quant = site.old.ty(site.node.outputs[0]).quant.clone();
     if perm.iter().enumerate().all(|(i, &axis)| i == axis) {
-        return Ok(Verdict::Replace(vec![source]));
+        return Ok(Verdict::Replace(vec![b.relabel(source, quant)?]));
     }
     let dims = b.ty(source).dims.clone();
     let per_axis = b.ty(source).quant.as_ref().is_some_and(|quant| quant.axis.is_some());
     if moves_no_data(&dims, &perm) && !per_axis {
         let dims = perm.iter().map(|&axis| dims[axis].clone()).collect();
-        return Ok(Verdict::Replace(vec![b.reshape(source, dims)?]));
+        let shown = b.op(Reshape { dims }, &[source])?;
+        b.set_quant(shown, quant);
+        return Ok(Verdict::Replace(vec![shown]));
     }
     if source == x {
         return Ok(Verdict::Keep);
     }
-    Ok(Verdict::Replace(vec![b.transpose(source, &perm)?]))
+    let turned = b.transpose(source, &perm)?;
+    b.set_quant(turned, quant);
+    Ok(Verdict::Replace(vec![turned]))
 }
 
 fn simplify_reshape(

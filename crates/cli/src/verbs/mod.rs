@@ -5,6 +5,7 @@ pub mod build;
 pub mod check;
 pub mod compare;
 pub mod completions;
+pub mod convert;
 pub mod inspect;
 pub mod run;
 pub mod targets;

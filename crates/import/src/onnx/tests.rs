@@ -4,41 +4,7 @@ use embarca_ir::foreign::{AttrValue, ForeignDim, ForeignGraph};
 use embarca_num::DType;
 
 use super::*;
-
-fn varint(mut value: u64) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while value >= 0x80 {
-        bytes.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
-    bytes
-}
-
-fn int(number: u32, value: i64) -> Vec<u8> {
-    [varint(u64::from(number) << 3), varint(value.cast_unsigned())].concat()
-}
-
-fn bytes(number: u32, value: &[u8]) -> Vec<u8> {
-    [&varint(u64::from(number) << 3 | 2)[..], &varint(value.len() as u64), value].concat()
-}
-
-fn text(number: u32, value: &str) -> Vec<u8> {
-    bytes(number, value.as_bytes())
-}
-
-fn message(number: u32, parts: &[Vec<u8>]) -> Vec<u8> {
-    bytes(number, &parts.concat())
-}
-
-fn float(number: u32, value: f32) -> Vec<u8> {
-    [varint(u64::from(number) << 3 | 5), value.to_le_bytes().to_vec()].concat()
-}
-
-fn packed(number: u32, values: &[i64]) -> Vec<u8> {
-    let values: Vec<u8> = values.iter().flat_map(|value| varint(value.cast_unsigned())).collect();
-    bytes(number, &values)
-}
+use crate::wire::proto_writer::{bytes, float, int, message, packed, text};
 
 /// A `TensorProto`'s fields.
 fn tensor(name: &str, dtype: DType, dims: &[i64], content: &[Vec<u8>]) -> Vec<u8> {

@@ -7,8 +7,9 @@
 //! `custom_options` (bytes).
 
 mod metadata;
-mod operators;
-mod options;
+pub mod operators;
+pub mod options;
+pub mod schema;
 mod tensor;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,8 @@ use embarca_ir::foreign::{AttrValue, ForeignGraph, ForeignModel, ForeignNode, Fo
 
 use self::operators::operator;
 use self::options::Union;
+use self::schema::{CUSTOM, IDENTIFIER, PLACEHOLDER};
+use self::schema::{model, node, operator_code, subgraph};
 use crate::error::{ReadError, shown};
 use crate::limits::{Budget, ImportLimits};
 use crate::wire::flatbuffer::{Table, Tables, Vector};
@@ -24,52 +27,6 @@ use crate::wire::flexbuffer;
 
 /// The domain of custom operators.
 pub const CUSTOM_DOMAIN: &str = "custom";
-
-const IDENTIFIER: &[u8] = b"TFL3";
-const CUSTOM: i32 = 32;
-const PLACEHOLDER: i32 = 127;
-
-/// Fields of `Model`.
-mod model {
-    pub const VERSION: usize = 0;
-    pub const OPERATOR_CODES: usize = 1;
-    pub const SUBGRAPHS: usize = 2;
-    pub const DESCRIPTION: usize = 3;
-    pub const BUFFERS: usize = 4;
-    pub const METADATA: usize = 6;
-}
-
-/// Fields of `OperatorCode`.
-mod operator_code {
-    pub const DEPRECATED_BUILTIN_CODE: usize = 0;
-    pub const CUSTOM_CODE: usize = 1;
-    pub const VERSION: usize = 2;
-    pub const BUILTIN_CODE: usize = 3;
-}
-
-/// Fields of `SubGraph`.
-mod subgraph {
-    pub const TENSORS: usize = 0;
-    pub const INPUTS: usize = 1;
-    pub const OUTPUTS: usize = 2;
-    pub const OPERATORS: usize = 3;
-    pub const NAME: usize = 4;
-}
-
-/// Fields of `Operator`.
-mod node {
-    pub const OPCODE_INDEX: usize = 0;
-    pub const INPUTS: usize = 1;
-    pub const OUTPUTS: usize = 2;
-    pub const BUILTIN_OPTIONS_TYPE: usize = 3;
-    pub const BUILTIN_OPTIONS: usize = 4;
-    pub const CUSTOM_OPTIONS: usize = 5;
-    pub const INTERMEDIATES: usize = 8;
-    pub const LARGE_CUSTOM_OPTIONS_OFFSET: usize = 9;
-    pub const LARGE_CUSTOM_OPTIONS_SIZE: usize = 10;
-    pub const BUILTIN_OPTIONS_2_TYPE: usize = 11;
-    pub const BUILTIN_OPTIONS_2: usize = 12;
-}
 
 /// Whether `bytes` begin like a TFLite file.
 pub fn detect(bytes: &[u8]) -> bool {

@@ -11,6 +11,12 @@ pub fn operator(code: i32) -> Option<(&'static str, Option<Union>)> {
     OPERATORS.get(usize::try_from(code).ok()?).copied()
 }
 
+/// The code of the built-in operator of this name, and the options that it carries.
+pub fn code(name: &str) -> Option<(i32, Option<Union>)> {
+    let at = OPERATORS.iter().position(|(own, _)| *own == name)?;
+    Some((i32::try_from(at).ok()?, OPERATORS[at].1))
+}
+
 /// By code.
 const OPERATORS: [(&str, Option<Union>); 210] = [
     ("ADD", Some(First(11))),

@@ -20,8 +20,8 @@ pub enum Union {
 }
 
 /// How a field is read and what it becomes.
-#[derive(Clone, Copy)]
-enum Kind {
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
     /// `bool`, with its default: a number.
     Flag(bool),
     /// `int`, with its default: a number.
@@ -55,10 +55,10 @@ enum Kind {
 }
 
 /// Slot in the table, name, kind.
-type Field = (usize, &'static str, Kind);
+pub type Field = (usize, &'static str, Kind);
 
 /// The fields of `union`, empty where the table has none or is not known.
-fn fields(union: Union) -> &'static [Field] {
+pub fn fields(union: Union) -> &'static [Field] {
     let (tables, number): (&[(u8, &'static [Field])], u8) = match union {
         Union::First(number) => (FIRST, number),
         Union::Second(number) => (SECOND, number),
@@ -87,7 +87,7 @@ pub fn has_fields(union: Union) -> bool {
 /// # Errors
 /// A broken table, an enumeration's value that the schema does not know, or the index of a
 /// subgraph that does not exist (there are `graphs`).
-pub fn read(
+pub(crate) fn read(
     union: Union,
     table: Option<Table<'_>>,
     graphs: usize,

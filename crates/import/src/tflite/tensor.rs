@@ -7,39 +7,11 @@ use embarca_ir::foreign::{ForeignDim, ForeignGraph, ForeignQuant, ForeignTensor}
 use embarca_num::DType;
 
 use super::options::TYPES;
+use super::schema::{buffer, quantization, tensor as tensor_fields};
 use crate::error::{ReadError, shown};
 use crate::limits::Budget;
 use crate::narrow;
 use crate::wire::flatbuffer::{Table, Tables};
-
-/// Fields of `Tensor`.
-mod tensor_fields {
-    pub const SHAPE: usize = 0;
-    pub const TYPE: usize = 1;
-    pub const BUFFER: usize = 2;
-    pub const NAME: usize = 3;
-    pub const QUANTIZATION: usize = 4;
-    pub const IS_VARIABLE: usize = 5;
-    pub const SPARSITY: usize = 6;
-    pub const SHAPE_SIGNATURE: usize = 7;
-    pub const HAS_RANK: usize = 8;
-    pub const EXTERNAL_BUFFER: usize = 10;
-}
-
-/// Fields of `QuantizationParameters`.
-mod quantization {
-    pub const SCALE: usize = 2;
-    pub const ZERO_POINT: usize = 3;
-    pub const DETAILS_TYPE: usize = 4;
-    pub const QUANTIZED_DIMENSION: usize = 6;
-}
-
-/// Fields of `Buffer`.
-mod buffer {
-    pub const DATA: usize = 0;
-    pub const OFFSET: usize = 1;
-    pub const SIZE: usize = 2;
-}
 
 /// How a `TensorType` is stored.
 #[derive(Clone, Copy)]

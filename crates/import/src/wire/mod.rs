@@ -1,8 +1,9 @@
 //! The encodings under the model formats: borrowed readers.
-
-pub mod flatbuffer;
 pub(crate) mod flexbuffer;
+pub(crate) mod zip;
+
+pub mod flat_writer;
+pub mod flatbuffer;
+pub mod proto_writer;
 pub mod protobuf;
 pub mod prototxt;
-
-pub(crate) mod zip;

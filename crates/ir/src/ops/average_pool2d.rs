@@ -58,6 +58,7 @@ impl OpDef for AveragePool2d {
     }
 
     fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        s.check_unsigned(self.half_up)?;
         self.pooling().spell(s, true)
     }
 

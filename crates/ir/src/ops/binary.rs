@@ -162,6 +162,13 @@ impl OpDef for Binary {
             let quotient = s.step("Div", &[x, y], Vec::new(), ty);
             return s.emit("Floor", &[Some(quotient)], Vec::new());
         }
+        if self.function == FloorDiv && dtype.is_int() && !s.is_tflite() {
+            // What is left over has the sign of the divisor, so that the rest divides evenly.
+            let (x, y, ty) = (s.input(0)?, s.input(1)?, s.out(0)?);
+            let rest = s.step("Mod", &[x, y], Vec::new(), ty.clone());
+            let whole = s.step("Sub", &[x, rest], Vec::new(), ty);
+            return s.emit("Div", &[Some(whole), Some(y)], Vec::new());
+        }
         let name = s.named(onnx, tflite)?;
         let attrs = match (name, self.function) {
             ("Mod", Rem) => vec![int("fmod", 1)],

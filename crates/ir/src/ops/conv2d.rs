@@ -189,6 +189,7 @@ impl OpDef for Conv2d {
     }
 
     fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        s.check_unsigned(self.rescale == Rescale::TfliteU8)?;
         let Self { groups, .. } = *self;
         if s.is_tflite() {
             return spatial::spell_tflite(s, "CONV_2D", &self.window(), &[]);

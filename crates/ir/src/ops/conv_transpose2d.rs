@@ -48,11 +48,13 @@ fn import_tflite(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId
     node.ignore(&["quantized_bias_type"]);
     let (shape, w, x) = (node.input(0)?, node.input(1)?, node.input(2)?);
     let declared = node.output_type(0).and_then(TensorType::known_dims);
-    let shape = match (b.operand(shape).ints(), declared) {
-        (Some(shape), _) => shape,
+    let shape = match (b.dims(shape, "the output's shape"), declared) {
+        (Ok(shape), _) => shape,
         // A shape that is fed can only be the one that the file declares.
-        (None, Some(dims)) if dims.len() == 4 => dims.iter().map(|&dim| dim as i64).collect(),
-        (None, _) => b.ints(shape, "the output's shape")?,
+        (Err(_), Some(dims)) if dims.len() == 4 => {
+            dims.iter().map(|&dim| Dim::Known(dim as i64)).collect()
+        }
+        (Err(error), _) => return Err(error),
     };
     let [_, height, width, _] = spatial::weight_dims(b.ty(w))?;
     // The result's shape is given; SAME and VALID only tell how the tool got it.
@@ -64,10 +66,11 @@ fn import_tflite(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId
         ConvTranspose2d { strides, dilations: [1, 1], pads: [0; 4], extra: [0; 2], groups: 1 };
     for i in 0..2 {
         let full = full(hw[i], [height, width][i], op.strides[i], 1);
-        let (Some(full), Some(&output)) = (full.known(), shape.get(1 + i)) else {
+        let total = shape.get(1 + i).and_then(|output| full.sub(output).known());
+        let Some(total) = total else {
             return Err(ImportError::unsupported("the input's size is open"));
         };
-        (op.pads[i], op.pads[i + 2], op.extra[i]) = fit(full, output, false)?;
+        (op.pads[i], op.pads[i + 2], op.extra[i]) = fit(total, 0, false)?;
     }
     let inputs: Vec<_> = [Some(x), Some(w), node.optional(3)].into_iter().flatten().collect();
     let y = b.op(op, &inputs)?;
@@ -255,17 +258,17 @@ impl OpDef for ConvTranspose2d {
         let mut begin = vec![0i64; 4];
         for i in 0..2 {
             let full = full(hw[i], [height, width][i], strides[i], 1);
-            let (Some(full), Some(output)) = (full.known(), cut.dims[1 + i].known()) else {
+            let Some(less) = full.sub(&cut.dims[1 + i]).known() else {
                 return Err(SpellError::none("the size of the input is open"));
             };
             let (before, after) = (i64::from(pads[i]), i64::from(pads[i + 2]) - i64::from(extra[i]));
             // TFLite leaves out the smaller half before.
-            same &= before == (full - output).max(0) / 2 && (0 < full - output || before == 0);
+            same &= before == less.max(0) / 2 && (0 < less || before == 0);
             if before < 0 || after < 0 {
                 begin.clear();
             } else if !begin.is_empty() {
                 begin[1 + i] = before;
-                cut.dims[1 + i] = Dim::Known(full);
+                cut.dims[1 + i] = full;
             }
         }
         let bias = s.optional(2)?;

@@ -61,6 +61,7 @@ impl OpDef for DepthwiseConv2d {
     }
 
     fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        s.check_unsigned(self.rescale == Rescale::TfliteU8)?;
         let [_, height, width, outputs] = spatial::known_weights(s.ty(1)?)?;
         let channels = s.ty(0)?.dims[3].known().and_then(|dim| usize::try_from(dim).ok());
         let channels = channels.filter(|&dim| 0 < dim);

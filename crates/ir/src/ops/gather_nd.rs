@@ -2,6 +2,7 @@
 
 use embarca_kernels::gather_nd as kernel;
 
+use super::moves;
 use super::prelude::*;
 
 crate::payload! {
@@ -45,6 +46,8 @@ impl OpDef for GatherNd {
         s.moves();
         let inputs = s.inputs()?;
         if !s.is_tflite() {
+            let indices = s.input(1)?;
+            let inputs = [inputs[0], Some(moves::like(s, indices, DType::I64))];
             return s.emit("GatherND", &inputs, vec![int("batch_dims", self.batch_dims)]);
         }
         if self.batch_dims != 0 {

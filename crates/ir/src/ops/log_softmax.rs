@@ -62,10 +62,8 @@ impl OpDef for LogSoftmax {
         if !s.is_tflite() {
             return s.emit("LogSoftmax", &[Some(x)], vec![int("axis", self.axis)]);
         }
-        if self.axis + 1 != s.type_of(x).rank() {
-            return Err(SpellError::none("TFLite's LOG_SOFTMAX runs along the last axis"));
-        }
-        s.emit("LOG_SOFTMAX", &[Some(x)], Vec::new())
+        let last = s.type_of(x).rank().saturating_sub(1);
+        s.along_last(self.axis, last, x, ("LOG_SOFTMAX", Vec::new()))
     }
 
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {

@@ -18,7 +18,8 @@ crate::payload! {
 fn import_onnx(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
     let (mut left, mut right) = (node.input(0)?, node.input(1)?);
     let (a_dims, b_dims) = (b.ty(left).dims.clone(), b.ty(right).dims.clone());
-    if 2 <= a_dims.len() && b_dims.len() == 2 && b.ty(right).known_dims().is_some() {
+    let real = b.ty(left).dtype.is_float();
+    if real && 2 <= a_dims.len() && b_dims.len() == 2 && b.ty(right).known_dims().is_some() {
         // Weights: rows of them are what a dense layer packs.
         let w = b.transpose(right, &[1, 0])?;
         return one(b.op(Dense::PLAIN, &[left, w])?);

@@ -196,11 +196,6 @@ pub fn tflite_type(dtype: DType) -> Option<&'static str> {
     TFLITE_TYPES.iter().find(|(own, _)| *own == dtype).map(|(_, name)| *name)
 }
 
-/// Whole numbers as i64, which some of ONNX's operators ask for.
-pub fn as_i64(s: &mut Speller<'_, '_, '_>, wire: Wire) -> Wire {
-    like(s, wire, DType::I64)
-}
-
 /// Whole numbers as `dtype`.
 pub fn like(s: &mut Speller<'_, '_, '_>, wire: Wire, dtype: DType) -> Wire {
     let ty = s.type_of(wire).clone();
@@ -234,7 +229,8 @@ pub fn from_front(
     let Some(dim) = dim.known() else {
         return Err(SpellError::none("TFLite does not count from the back of an open axis"));
     };
-    let front = values.into_iter().map(|value| (if value < 0 { value + dim } else { value }) as f64);
+    let front =
+        values.into_iter().map(|value| (if value < 0 { value + dim } else { value }) as f64);
     let (dtype, dims) = (operand.ty.dtype, operand.ty.known_dims().unwrap_or_default());
     let data = super::draft::numbers(dtype, &dims, &front.collect::<Vec<f64>>());
     Ok(s.constant(data.map_err(|error| SpellError::Bug(error.0))?))

@@ -184,10 +184,12 @@ impl Pooling {
         let mut attrs = vec![
             s.sizes("kernel_shape", &self.size),
             s.sizes("strides", &self.window.strides),
-            s.sizes("dilations", &self.window.dilations),
             ints("pads", self.window.pads.map(i64::from)),
             flag("ceil_mode", self.ceil),
         ];
+        if self.window.dilations != [1, 1] {
+            attrs.push(s.sizes("dilations", &self.window.dilations));
+        }
         if !average {
             return s.emit("MaxPool", &[Some(x)], attrs);
         }
@@ -254,7 +256,9 @@ impl Pooling {
             return s.emit(name, &[Some(x)], attrs("VALID"));
         }
         if ty.dtype != DType::F32 {
-            return Err(SpellError::none("TFLite's mean of integers leaves padding out as SAME does"));
+            return Err(SpellError::none(
+                "TFLite's mean of integers leaves padding out as SAME does",
+            ));
         }
         let means = s.step(name, &[x], attrs("VALID"), out.clone());
         let dims = [out.dims[1].known(), out.dims[2].known()];

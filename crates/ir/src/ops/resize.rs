@@ -326,7 +326,9 @@ impl Resize {
                 && pairs.flat_map(|(x, y)| x.iter().zip(y)).all(|(&x, &y)| fits(x, y))
         };
         // The factor is what TFLite computes from the two sizes.
-        let exact = self.size.len() == 2 || all(|x, y| 0 < x && y % x == 0);
+        let steps = self.size.is_empty() && self.scales.iter().all(|scale| scale.fract() == 0.0);
+        let whole = steps || all(|x, y| 0 < x && y % x == 0);
+        let exact = self.size.len() == 2 || whole;
         let linear = match self.coordinates.as_str() {
             "asymmetric" | "align_corners" | "half_pixel" => true,
             "pytorch_half_pixel" => all(|_, y| 1 < y),
@@ -336,7 +338,7 @@ impl Resize {
             ("asymmetric", "floor") | ("align_corners", "round_prefer_ceil") => true,
             ("tf_half_pixel_for_nn", "floor") => self.tflite,
             ("half_pixel" | "pytorch_half_pixel", "round_prefer_floor" | "round_prefer_ceil") => {
-                all(|x, y| 0 < x && y % x == 0)
+                whole
             }
             _ => false,
         };
@@ -397,6 +399,7 @@ impl OpDef for Resize {
     }
 
     fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
+        s.check_unsigned(self.was_u8)?;
         let scaled = self.size.is_empty();
         let out = s.out(0)?;
         if s.is_tflite() {

@@ -53,7 +53,7 @@ impl OpDef for ReverseSequence {
         if 1 < self.time.max(self.batch) {
             return Err(SpellError::none("ONNX reverses along the first two axes only"));
         }
-        let lens = moves::as_i64(s, lens);
+        let lens = moves::like(s, lens, DType::I64);
         let attrs = vec![int("time_axis", self.time), int("batch_axis", self.batch)];
         s.emit("ReverseSequence", &[Some(x), Some(lens)], attrs)
     }

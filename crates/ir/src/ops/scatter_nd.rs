@@ -80,6 +80,9 @@ impl OpDef for ScatterNd {
         s.moves();
         let inputs = s.inputs()?;
         if !s.is_tflite() {
+            let indices = s.input(1)?;
+            let indices = Some(super::moves::like(s, indices, DType::I64));
+            let inputs = [inputs[0], indices, inputs[2]];
             return s.emit("ScatterND", &inputs, vec![text("reduction", self.by.name())]);
         }
         let zeros = |data: &Const| data.data.iter().all(|&byte| byte == 0);

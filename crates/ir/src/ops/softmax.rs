@@ -90,10 +90,9 @@ impl OpDef for Softmax {
     fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
         let mut x = s.input(0)?;
         if s.is_tflite() {
-            if self.axis + 1 != s.type_of(x).rank() {
-                return Err(SpellError::none("TFLite's SOFTMAX runs along the last axis"));
-            }
-            return s.emit("SOFTMAX", &[Some(x)], vec![float("beta", self.beta)]);
+            let last = s.type_of(x).rank().saturating_sub(1);
+            let beta = vec![float("beta", self.beta)];
+            return s.along_last(self.axis, last, x, ("SOFTMAX", beta));
         }
         if self.beta != 1.0 {
             let (beta, ty) = (s.number(self.beta), s.type_of(x).clone());

@@ -357,8 +357,8 @@ pub fn spell_onnx(
 }
 
 /// The bias in steps of the product of the scales of input and weights, where it has no scale.
-fn product_quant(s: &Speller<'_, '_, '_>) -> Result<Option<Quant>, SpellError> {
-    let (x, w, bias) = (s.ty(0)?, s.ty(1)?, s.ty(2)?);
+fn product_quant(s: &Speller<'_, '_, '_>, bias: &TensorType) -> Result<Option<Quant>, SpellError> {
+    let (x, w) = (s.ty(0)?, s.ty(1)?);
     if bias.quant.is_some() || !bias.dtype.is_int() {
         return Ok(None);
     }
@@ -371,7 +371,7 @@ fn product_quant(s: &Speller<'_, '_, '_>) -> Result<Option<Quant>, SpellError> {
 }
 
 fn onnx_bias(s: &mut Speller<'_, '_, '_>) -> Result<Wire, SpellError> {
-    let Some(quant) = product_quant(s)? else { return s.input(2) };
+    let Some(quant) = product_quant(s, s.ty(2)?)? else { return s.plain(2) };
     s.real_constant(2, &quant)
 }
 
@@ -383,10 +383,27 @@ pub fn tflite_bias(s: &mut Speller<'_, '_, '_>) -> Result<Option<Wire>, SpellErr
     if !s.has(2) {
         return Ok(None);
     }
-    match product_quant(s)? {
+    match product_quant(s, s.ty(2)?)? {
         Some(quant) => s.requantified(2, quant).map(Some),
         None => s.input(2).map(Some),
     }
+}
+
+/// A bias of zeros.
+fn zero_bias(s: &mut Speller<'_, '_, '_>) -> Result<Wire, SpellError> {
+    let outputs = s.out(0)?.dims.last().and_then(Dim::known).unwrap_or(0);
+    let outputs = usize::try_from(outputs).unwrap_or(0);
+    let dtype = match s.ty(0)?.dtype {
+        DType::I8 => DType::I32,
+        DType::I16 => DType::I64,
+        other => other,
+    };
+    let zeros = super::draft::numbers(dtype, &[outputs], &vec![0.0; outputs]);
+    let zeros = zeros.map_err(|error| SpellError::none(error.0))?;
+    Ok(match product_quant(s, &zeros.ty())? {
+        Some(quant) => s.quantized(zeros, quant),
+        None => s.constant(zeros),
+    })
 }
 
 /// A convolution in TFLite. Padding that is neither SAME nor VALID is a node of its own.
@@ -402,16 +419,18 @@ pub fn spell_tflite(
     let [_, height, width, _] = known_weights(s.ty(1)?)?;
     let (x, padding) = window.spell_padding(s, [height, width], 0.0)?;
     let w = s.input(1)?;
-    let bias = tflite_bias(s)?;
+    let bias = match tflite_bias(s)? {
+        Some(bias) => Some(bias),
+        // Some of LiteRT's kernels insist on one.
+        None => Some(zero_bias(s)?),
+    };
     let mut attrs = vec![text("padding", padding), no_activation()];
     attrs.extend(window.spell_strides());
     let [high, wide] = window.dilations;
     attrs.extend([int("dilation_h_factor", high), int("dilation_w_factor", wide)]);
     attrs.extend_from_slice(more);
-    let narrow = s.ty(0)?.dtype == DType::I16
-        && s.has(2)
-        && s.ty(2)?.dtype == DType::I32
-        && op == "CONV_2D";
+    let narrow =
+        s.ty(0)?.dtype == DType::I16 && s.has(2) && s.ty(2)?.dtype == DType::I32 && op == "CONV_2D";
     if narrow {
         attrs.push(text("quantized_bias_type", "INT32"));
     }

@@ -78,9 +78,14 @@ impl OpDef for Svdf {
 
     fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
         s.only_tflite()?;
-        let mut inputs = s.inputs()?;
-        inputs.truncate(5);
-        s.emit("SVDF", &inputs, vec![int("rank", self.rank), no_activation()])
+        if !s.is_variable(4)? {
+            return Err(SpellError::none("the memory of TFLite's SVDF is a variable of its own"));
+        }
+        let state = s.input(4)?;
+        let inputs = s.inputs()?;
+        s.emit_some("SVDF", &inputs[..5], vec![int("rank", self.rank), no_activation()], 1)?;
+        s.yields(1, state);
+        Ok(())
     }
 
     fn lower(&self, io: &Io<'_>) -> Result<Lowered, LowerError> {

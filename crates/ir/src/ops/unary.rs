@@ -395,9 +395,16 @@ impl Unary {
                 let (zero, unit) = (s.number(0.0), s.number(1.0));
                 let size = one(s, "ABS", x);
                 let below = one(s, "NEG", size);
-                let small = one(s, "EXP", below);
-                let small = pair(s, "ADD", small, unit);
-                let small = one(s, "LOG", small);
+                let power = one(s, "EXP", below);
+                // ln(1 + p) is ln(w) * p / (w - 1) for the rounded w, and p where w is 1.
+                let rounded = pair(s, "ADD", power, unit);
+                let rest = pair(s, "SUB", rounded, unit);
+                let log = one(s, "LOG", rounded);
+                let log = pair(s, "MUL", log, power);
+                let log = pair(s, "DIV", log, rest);
+                let truth = TensorType::new(DType::Bool, ty.dims.iter().cloned());
+                let tiny = s.step("EQUAL", &[rounded, unit], Vec::new(), truth);
+                let small = s.step("SELECT_V2", &[tiny, power, log], Vec::new(), ty.clone());
                 let large = pair(s, "MAXIMUM", x, zero);
                 let sum = pair(s, "ADD", large, small);
                 if function.0 == Kind::Softplus {
@@ -406,6 +413,47 @@ impl Unary {
                     let bend = one(s, "TANH", sum);
                     pair(s, "MUL", x, bend)
                 }
+            }
+            Kind::Erf => {
+                // The quotient of polynomials of x^2 that Eigen and XLA take for f32, where x is at
+                // most 4 away from zero.
+                let [low, high] = [-4.0, 4.0].map(|number| s.number(number));
+                let x = pair(s, "MAXIMUM", x, low);
+                let x = pair(s, "MINIMUM", x, high);
+                let square = pair(s, "MUL", x, x);
+                let horner = |s: &mut Speller<'_, '_, '_>, factors: &[f32]| {
+                    let mut sum = s.number(factors[0]);
+                    for &factor in &factors[1..] {
+                        let factor = s.number(factor);
+                        sum = pair(s, "MUL", sum, square);
+                        sum = pair(s, "ADD", sum, factor);
+                    }
+                    sum
+                };
+                let above = horner(
+                    s,
+                    &[
+                        -2.726_142_3e-10,
+                        2.770_681_4e-8,
+                        -2.101_024e-6,
+                        -5.692_506_4e-5,
+                        -7.349_906_3e-4,
+                        -2.954_6e-3,
+                        -1.609_603_3e-2,
+                    ],
+                );
+                let below = horner(
+                    s,
+                    &[
+                        -1.456_607_2e-5,
+                        -2.133_740_6e-4,
+                        -1.682_827e-3,
+                        -7.373_329e-3,
+                        -1.426_473_9e-2,
+                    ],
+                );
+                let above = pair(s, "MUL", x, above);
+                pair(s, "DIV", above, below)
             }
             Kind::Softsign => {
                 let unit = s.number(1.0);

@@ -57,9 +57,8 @@ impl Speller<'_, '_, '_> {
         };
         let mut sum: Option<Wire> = None;
         for (atoms, factor) in poly.terms() {
-            let mut product = (atoms.is_empty() || *factor != 1)
-                .then(|| self.list(&[*factor]))
-                .transpose()?;
+            let mut product =
+                (atoms.is_empty() || *factor != 1).then(|| self.list(&[*factor])).transpose()?;
             for atom in atoms {
                 let value = match atom {
                     Atom::Symbol(id) => self.symbol(*id)?,

@@ -151,6 +151,17 @@ impl<'s, 'm> Sheet<'s, 'm> {
             }
             return Ok(());
         }
+        if let (Op::Reshape(_), [Some(x)], [y]) = (&node.op, &*node.inputs, &*node.outputs)
+            && self.graph.ty(*x).quant == self.graph.ty(*y).quant
+            && let Some(order) = turned(self.graph.ty(*x), self.graph.ty(*y))
+        {
+            self.fetch(*x, None)?;
+            for view in self.views[x.index()].clone() {
+                let perm = order.iter().map(|&axis| view.perm[axis]).collect();
+                self.show(*y, perm, view.tensor);
+            }
+            return Ok(());
+        }
         self.check_types(node)?;
         match self.order(node) {
             Some((op, within, without)) => {
@@ -191,9 +202,9 @@ impl<'s, 'm> Sheet<'s, 'm> {
         }
         let weight = |id: ValueId| graph.ty(id).known_len().map_or(1 << 20, |len| len.max(1));
         let cost = |perm: &[usize]| -> usize {
-            let missing = moving.iter().filter(|&&id| {
-                !self.views[id.index()].iter().any(|view| view.perm == perm)
-            });
+            let missing = moving
+                .iter()
+                .filter(|&&id| !self.views[id.index()].iter().any(|view| view.perm == perm));
             missing.map(|&id| weight(id)).fold(0, usize::saturating_add)
         };
         let own = identity(rank);
@@ -269,6 +280,12 @@ impl<'s, 'm> Sheet<'s, 'm> {
             let bytes = permuted_bytes(data, &dims, ty.dtype.size(), perm);
             return self.stored_constant(&self.tensors[tensor].name.clone(), ty, Cow::Owned(bytes));
         }
+        let still = perm.iter().filter(|&&axis| self.types[tensor].dims[axis] != Dim::Known(1));
+        if still.is_sorted()
+            && let Some(dims) = ty.known_dims()
+        {
+            return self.reshaped(tensor, ty, &dims);
+        }
         let result = self.tensor("", ty);
         let (op, inputs, attrs) = if self.format() == Format::TfLite {
             let numbers: Vec<i32> = perm.iter().map(|&axis| axis as i32).collect();
@@ -280,6 +297,25 @@ impl<'s, 'm> Sheet<'s, 'm> {
             ("Transpose", vec![Some(tensor)], attrs)
         };
         self.push(op, inputs, vec![Some(result)], attrs);
+        result
+    }
+
+    /// A tensor of the same elements under known dimensions.
+    fn reshaped(&mut self, tensor: usize, ty: TensorType, dims: &[usize]) -> usize {
+        let result = self.tensor("", ty);
+        let numbers: Vec<i64> = dims.iter().map(|&dim| dim as i64).collect();
+        let (op, shape) = match self.format() {
+            Format::TfLite => {
+                let small: Vec<i32> = numbers.iter().map(|&dim| dim as i32).collect();
+                ("RESHAPE", Const::from_i32(&[dims.len()], &small))
+            }
+            _ => ("Reshape", Const::from_i64(&[dims.len()], &numbers)),
+        };
+        let shape = self.new_constant(shape);
+        let zero = op == "Reshape" && dims.contains(&0);
+        let attrs = zero.then(|| ("allowzero".to_owned(), AttrValue::Int(1)));
+        let inputs = vec![Some(tensor), Some(shape)];
+        self.push(op, inputs, vec![Some(result)], attrs.into_iter().collect());
         result
     }
 
@@ -413,8 +449,22 @@ impl<'s, 'm> Sheet<'s, 'm> {
     ) {
         let (op, domain) = (op.to_owned(), String::new());
         let name = self.node_name.clone();
+        let twin = self.nodes.last().is_some_and(|last| last.name == name);
+        // Of several nodes the last has the name: the others only prepare it.
+        if twin && let Some(last) = self.nodes.last_mut() {
+            last.name = String::new();
+        }
         let blobs = Vec::new();
-        self.nodes.push(ForeignNode { op, domain, version: 1, name, inputs, blobs, outputs, attrs });
+        self.nodes.push(ForeignNode {
+            op,
+            domain,
+            version: 1,
+            name,
+            inputs,
+            blobs,
+            outputs,
+            attrs,
+        });
     }
 
     /// The outputs, without the nodes and tensors that nothing reads.
@@ -430,8 +480,7 @@ impl<'s, 'm> Sheet<'s, 'm> {
                     continue;
                 }
             };
-            let written =
-                self.nodes.iter().any(|node| node.outputs.contains(&Some(tensor)));
+            let written = self.nodes.iter().any(|node| node.outputs.contains(&Some(tensor)));
             let tensor = if written && !self.outputs.contains(&tensor) {
                 tensor
             } else {
@@ -465,29 +514,21 @@ impl<'s, 'm> Sheet<'s, 'm> {
 
     /// The same content in another tensor.
     pub(super) fn copied(&mut self, tensor: usize) -> usize {
-        let copy = self.tensor("", self.types[tensor].clone());
-        if self.format() == Format::TfLite {
-            let dims = self.types[tensor].known_dims();
-            let shape = dims.map(|dims| dims.iter().map(|&dim| dim as i32).collect::<Vec<_>>());
-            match shape {
-                Some(shape) => {
-                    let attrs = shape.iter().map(|&dim| i64::from(dim)).collect();
-                    let shape = self.new_constant(Const::from_i32(&[shape.len()], &shape));
-                    let attrs = vec![("new_shape".to_owned(), AttrValue::Ints(attrs))];
-                    self.push("RESHAPE", vec![Some(tensor), Some(shape)], vec![Some(copy)], attrs);
-                }
-                None => {
-                    let shape = self.tensor("", TensorType::of(DType::I32, &[self.types[tensor].rank()]));
-                    self.push("SHAPE", vec![Some(tensor)], vec![Some(shape)], vec![(
-                        "out_type".to_owned(),
-                        AttrValue::Text("INT32".to_owned()),
-                    )]);
-                    self.push("RESHAPE", vec![Some(tensor), Some(shape)], vec![Some(copy)], Vec::new());
-                }
-            }
-        } else {
-            self.push("Identity", vec![Some(tensor)], vec![Some(copy)], Vec::new());
+        let ty = self.types[tensor].clone();
+        if self.format() == Format::TfLite
+            && let Some(dims) = ty.known_dims()
+        {
+            return self.reshaped(tensor, ty, &dims);
         }
+        let copy = self.tensor("", ty);
+        if self.format() != Format::TfLite {
+            self.push("Identity", vec![Some(tensor)], vec![Some(copy)], Vec::new());
+            return copy;
+        }
+        let shape = self.tensor("", TensorType::of(DType::I32, &[self.types[tensor].rank()]));
+        let to = vec![("out_type".to_owned(), AttrValue::Text("INT32".to_owned()))];
+        self.push("SHAPE", vec![Some(tensor)], vec![Some(shape)], to);
+        self.push("RESHAPE", vec![Some(tensor), Some(shape)], vec![Some(copy)], Vec::new());
         copy
     }
 
@@ -540,6 +581,25 @@ impl<'s, 'm> Sheet<'s, 'm> {
             captures: captures.map(|&(own, outer)| (new(own), outer)).collect(),
         }
     }
+}
+
+/// The permutation that a reshape is: only axes of one element change their places.
+fn turned(x: &TensorType, y: &TensorType) -> Option<Vec<usize>> {
+    if x.rank() != y.rank() || x.dims == y.dims {
+        return None;
+    }
+    let one = |dim: &Dim| *dim == Dim::Known(1);
+    let (mut ones, mut others): (Vec<usize>, Vec<usize>) =
+        (0..x.rank()).partition(|&axis| one(&x.dims[axis]));
+    ones.reverse();
+    others.reverse();
+    y.dims
+        .iter()
+        .map(|dim| {
+            let axis = if one(dim) { ones.pop() } else { others.pop() };
+            axis.filter(|&axis| x.dims[axis] == *dim)
+        })
+        .collect()
 }
 
 fn graphs_of(node: &ForeignNode) -> Vec<usize> {

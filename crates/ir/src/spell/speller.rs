@@ -2,9 +2,9 @@
 
 use embarca_num::DType;
 
+use super::SpellError;
 use super::layout::{identity, inverse, permuted};
 use super::sheet::Sheet;
-use super::SpellError;
 use crate::dim::Dim;
 use crate::foreign::{AttrValue, Format};
 use crate::ids::{GraphId, ValueId};
@@ -32,6 +32,8 @@ pub struct Speller<'p, 's, 'm> {
     within: Option<Vec<usize>>,
     /// The order of the outputs' axes, where it is not the graph's.
     without: Option<Vec<usize>>,
+    /// Whether the order is that of a node below a transpose, which spreads its constants.
+    sunk: bool,
     stored: bool,
 }
 
@@ -48,7 +50,8 @@ impl<'p, 's, 'm> Speller<'p, 's, 'm> {
         within: Option<Vec<usize>>,
         without: Option<Vec<usize>>,
     ) -> Self {
-        Self { sheet, node, within, without, stored: false }
+        let sunk = within.is_some();
+        Self { sheet, node, within, without, sunk, stored: false }
     }
 
     /// Whether the format is TFLite; else it is ONNX.
@@ -70,7 +73,7 @@ impl<'p, 's, 'm> Speller<'p, 's, 'm> {
         }
         let rank = self.node.outputs.first().map_or(0, |&y| self.sheet.graph.ty(y).rank());
         let perm = channels_last(rank);
-        (self.within, self.without) = (Some(perm.clone()), Some(perm));
+        (self.within, self.without, self.sunk) = (Some(perm.clone()), Some(perm), false);
     }
 
     /// How many inputs there are, left-out ones included.
@@ -148,6 +151,26 @@ impl<'p, 's, 'm> Speller<'p, 's, 'm> {
         Ok(self.sheet.is_shifted(self.ty(index)?))
     }
 
+    /// Refuses an operator that rounds as one of unsigned integers where its input is signed.
+    ///
+    /// # Errors
+    /// In TFLite, when input 0 is stored signed.
+    pub fn check_unsigned(&self, was_u8: bool) -> Result<(), SpellError> {
+        if was_u8 && self.is_tflite() && self.is_quantized(0) && !self.is_unsigned(0)? {
+            return Err(SpellError::none("it rounds as the operator on unsigned integers does"));
+        }
+        Ok(())
+    }
+
+    /// Whether input `index` is a variable, which the node itself writes (TFLite).
+    ///
+    /// # Errors
+    /// When it is missing.
+    pub fn is_variable(&mut self, index: usize) -> Result<bool, SpellError> {
+        let wire = self.input(index)?;
+        Ok(self.sheet.tensors[wire.0].is_variable)
+    }
+
     /// Whether the integers of output 0 are those of input 0.
     ///
     /// # Errors
@@ -202,7 +225,11 @@ impl<'p, 's, 'm> Speller<'p, 's, 'm> {
         let rank = graph.ty(id).rank();
         let tensor = match &self.within {
             Some(perm) if perm.len() == rank => self.sheet.fetch(id, Some(&perm.clone()))?,
-            Some(perm) if matches!(graph.value(id).def, Def::Const(_)) && rank < perm.len() => {
+            Some(perm)
+                if self.sunk
+                    && matches!(graph.value(id).def, Def::Const(_))
+                    && rank < perm.len() =>
+            {
                 self.sheet.fetch_spread(id, &perm.clone())?
             }
             _ => self.sheet.fetch(id, Some(&identity(rank)))?,
@@ -243,11 +270,34 @@ impl<'p, 's, 'm> Speller<'p, 's, 'm> {
         if let Some(&real) = self.sheet.real.get(&tensor) {
             return Ok(Wire(real));
         }
+        if ty.dtype == DType::I64 {
+            return self.real_list(tensor, &ty, quant);
+        }
         let real = self.sheet.tensor("", TensorType::new(DType::F32, ty.dims.iter().cloned()));
         let (inputs, attrs) = self.scale(tensor, &ty, quant)?;
         self.sheet.push("DequantizeLinear", inputs, vec![Some(real)], attrs);
         self.sheet.real.insert(tensor, real);
         Ok(Wire(real))
+    }
+
+    /// A constant list of i64, which no operator of ONNX dequantizes, as real numbers.
+    fn real_list(
+        &mut self,
+        tensor: usize,
+        ty: &TensorType,
+        quant: &Quant,
+    ) -> Result<Wire, SpellError> {
+        let refused = || SpellError::none("ONNX does not dequantize i64");
+        let (data, dims) = (self.sheet.tensors[tensor].data.as_ref(), ty.known_dims());
+        let (data, dims) = data.zip(dims).ok_or_else(refused)?;
+        if 1 < dims.len() || quant.scales.is_empty() || quant.zero_points.iter().any(|&z| z != 0) {
+            return Err(refused());
+        }
+        let stored = data.as_chunks::<8>().0.iter().map(|bytes| i64::from_le_bytes(*bytes));
+        let scales = quant.scales.iter().cycle();
+        let real: Vec<f32> =
+            stored.zip(scales).map(|(q, &s)| (q as f64 * f64::from(s)) as f32).collect();
+        Ok(self.constant(Const::from_f32(&dims, &real)))
     }
 
     /// Inputs and attributes of ONNX's quantization of `tensor`.
@@ -262,9 +312,13 @@ impl<'p, 's, 'm> Speller<'p, 's, 'm> {
         let scale = self.sheet.new_constant(Const::from_f32(&dims, &quant.scales));
         let mut inputs = vec![Some(tensor), Some(scale)];
         // Tensors of i32 have none.
+        if !matches!(ty.dtype, DType::I8 | DType::U8 | DType::I16 | DType::U16 | DType::I32) {
+            return Err(SpellError::none(format!("ONNX does not quantize to {}", ty.dtype)));
+        }
         if ty.dtype != DType::I32 {
             let size = ty.dtype.size();
-            let each = quant.zero_points.iter().flat_map(|zero| zero.to_le_bytes()[..size].to_vec());
+            let each =
+                quant.zero_points.iter().flat_map(|zero| zero.to_le_bytes()[..size].to_vec());
             let bytes: Vec<u8> = each.collect();
             let wrong = || SpellError::Bug("there are not as many zero points as scales".into());
             let zero = Const::new(ty.dtype, dims, bytes).ok_or_else(wrong)?;
@@ -384,6 +438,29 @@ impl<'p, 's, 'm> Speller<'p, 's, 'm> {
         Wire(self.sheet.transposed(wire.0, perm))
     }
 
+    /// The node as an operator that runs along the last axis only, transposed there and back.
+    ///
+    /// # Errors
+    /// When the result cannot be written.
+    pub fn along_last(
+        &mut self,
+        axis: usize,
+        last: usize,
+        x: Wire,
+        (op, attrs): (&str, Vec<Attribute>),
+    ) -> Result<(), SpellError> {
+        if axis == last {
+            return self.emit(op, &[Some(x)], attrs);
+        }
+        let mut perm = identity(last + 1);
+        perm.swap(axis, last);
+        let there = self.transposed(x, &perm);
+        let ty = permuted(&self.out(0)?, &perm);
+        let result = self.step(op, &[there], attrs, ty);
+        let back = self.transposed(result, &perm);
+        self.give(back)
+    }
+
     /// A tensor of the same content under known dimensions.
     ///
     /// # Errors
@@ -391,8 +468,11 @@ impl<'p, 's, 'm> Speller<'p, 's, 'm> {
     pub fn reshaped(&mut self, wire: Wire, dims: Vec<Dim>) -> Result<Wire, SpellError> {
         let ty = self.type_of(wire).with_dims(dims.clone());
         let shape = self.target(&dims)?;
-        let op = if self.is_tflite() { "RESHAPE" } else { "Reshape" };
-        Ok(self.step(op, &[wire, shape], Vec::new(), ty))
+        if self.is_tflite() {
+            return Ok(self.step("RESHAPE", &[wire, shape], Vec::new(), ty));
+        }
+        let zero = dims.contains(&Dim::Known(0)).then(|| flag("allowzero", true));
+        Ok(self.step("Reshape", &[wire, shape], zero.into_iter().collect(), ty))
     }
 
     /// The node itself: its results are the node's.
@@ -405,9 +485,23 @@ impl<'p, 's, 'm> Speller<'p, 's, 'm> {
         inputs: &[Option<Wire>],
         attrs: Vec<Attribute>,
     ) -> Result<(), SpellError> {
-        let mut outputs = Vec::with_capacity(self.outputs());
+        self.emit_some(op, inputs, attrs, self.outputs())
+    }
+
+    /// As [`Speller::emit`], with the node's first `count` results only.
+    ///
+    /// # Errors
+    /// When a result cannot be written.
+    pub fn emit_some(
+        &mut self,
+        op: &str,
+        inputs: &[Option<Wire>],
+        attrs: Vec<Attribute>,
+        count: usize,
+    ) -> Result<(), SpellError> {
+        let mut outputs = Vec::with_capacity(count);
         let mut rounded = Vec::new();
-        for index in 0..self.outputs() {
+        for index in 0..count {
             let ty = self.out(index)?;
             let name = self.name(index);
             let apart = ty.is_quantized() && !self.is_tflite() && !self.stored;
@@ -423,7 +517,9 @@ impl<'p, 's, 'm> Speller<'p, 's, 'm> {
             };
             outputs.push(Some(tensor));
         }
-        let inputs = inputs.iter().map(|wire| wire.map(|wire| wire.0)).collect();
+        let mut inputs: Vec<_> = inputs.iter().map(|wire| wire.map(|wire| wire.0)).collect();
+        // What is left out at the end is not there.
+        inputs.truncate(inputs.iter().rposition(Option::is_some).map_or(0, |last| last + 1));
         self.sheet.push(op, inputs, outputs, owned(attrs));
         for (index, real) in rounded {
             self.round(index, Wire(real))?;

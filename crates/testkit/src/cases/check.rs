@@ -12,9 +12,12 @@
 //! - A quantized result is at most `0.5 + steps` from `r / scale + zero point`, limited to its type.
 
 use embarca_compile::BuildOptions;
+use embarca_export::ExportError;
+use embarca_ir::attr::Attr;
 use embarca_ir::control;
+use embarca_ir::foreign::Format;
 use embarca_ir::{
-    Const, GraphId, Io, Model, Operand, Operands, Quant, Tail, TensorType, ValueId, emb, text,
+    Const, GraphId, Io, Model, Op, Operand, Operands, Quant, Tail, TensorType, ValueId, emb, text,
     verify,
 };
 use embarca_num::DType;
@@ -44,7 +47,7 @@ pub fn check(case: &AnyCase, setting: Setting) -> Result<(), String> {
     }
     let magnitude = real.iter().map(|x| largest(x).max(1.0)).product();
     let compare = |way: &str, results: &[Const], plain: Option<&[Const]>| {
-        near(case, types, &expected, magnitude, results)
+        near(case.tolerance, types, &expected, magnitude, results)
             .and_then(|()| plain.map_or(Ok(()), |plain| equal_ints(plain, results)))
             .map_err(|error| format!("{way}: {error}"))
     };
@@ -95,6 +98,50 @@ fn fails(Instance { model, fed, .. }: &Instance) -> Result<(), String> {
     }
 }
 
+/// Roundings that a composition in a foreign format may add to an operator's own.
+const MORE_UNITS: f64 = 16.0;
+
+/// Writes a case in a format, reads it back and evaluates it: floats as [`check`], with a few more
+/// roundings; integers of TFLite equal, those of ONNX, which computes in real numbers, within one
+/// step more. `false` where the format has no words for it.
+///
+/// # Errors
+/// With a sentence on what is wrong.
+pub fn round_trip(case: &AnyCase, format: Format) -> Result<bool, String> {
+    let Instance { model, fed, real, types } = case.instance(Setting::Plain)?;
+    let bytes = match embarca_export::write(&model, format) {
+        Ok(bytes) => bytes,
+        Err(ExportError::Gaps(_) | ExportError::Type { .. }) => return Ok(false),
+        Err(error) => return Err(error.to_string()),
+    };
+    if embarca_export::write(&model, format).as_ref() != Ok(&bytes) {
+        return Err("the same graph gives other bytes".to_owned());
+    }
+    let back = embarca::Model::from_bytes(&bytes, &embarca::OpenOptions::default());
+    let back = back.map_err(|error| format!("does not come back: {error}"))?.into_graph();
+    let back = embarca_compile::prepare(back).map_err(|error| error.to_string())?;
+    let results = embarca_opt::eval(&back, &fed).map_err(|error| error.to_string())?;
+    let expected = (case.reference)(&real);
+    let magnitude = real.iter().map(|x| largest(x).max(1.0)).product();
+    let tolerance = Tolerance {
+        units: case.tolerance.units + MORE_UNITS,
+        steps: case.tolerance.steps + 1.0,
+        ..case.tolerance
+    };
+    near(tolerance, &types, &expected, magnitude, &results)
+        .map_err(|error| format!("{error}\n{}", text::dump(&back)))?;
+    // TFLite has no rule but its own for sums of quantized products.
+    let onnx = Attr::Word("onnx".to_owned());
+    let foreign = matches!(case.op, Op::QuantizedBinary(_))
+        || case.op.attrs().iter().any(|(_, attr)| *attr == onnx);
+    if format == Format::TfLite && !foreign {
+        let plain = embarca_opt::decompose(model).map_err(|error| error.to_string())?;
+        let plain = embarca_opt::eval(&plain, &fed).map_err(|error| error.to_string())?;
+        equal_ints(&plain, &results)?;
+    }
+    Ok(true)
+}
+
 /// The text form and the file of a model give an equal model.
 fn comes_back(model: &Model) -> Result<(), String> {
     let printed = text::print(model);
@@ -116,7 +163,7 @@ fn largest(x: &Array) -> f64 {
 }
 
 fn near(
-    case: &AnyCase,
+    tolerance: Tolerance,
     types: &[TensorType],
     expected: &[Array],
     magnitude: f64,
@@ -125,7 +172,7 @@ fn near(
     if results.len() != expected.len() {
         return Err(format!("{} results, not {}", results.len(), expected.len()));
     }
-    let Tolerance { units, steps, term } = case.tolerance;
+    let Tolerance { units, steps, term } = tolerance;
     for (number, ((result, expected), ty)) in results.iter().zip(expected).zip(types).enumerate() {
         if result.dims != expected.dims || result.dtype != ty.dtype {
             let (ours, dims) = (result.ty(), &expected.dims);

@@ -1,0 +1,154 @@
+//! What is written as ONNX or TFLite comes back and computes the same.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use embarca_ir::foreign::Format;
+use embarca_testkit::cases::SUITES;
+use embarca_testkit::cases::check::round_trip;
+use embarca_testkit::zoo::{Outcome, Tolerance, check, entries, folder};
+
+/// Operators of which no case has a spelling.
+const NEVER_ONNX: &[&str] = &[
+    "bit_cast",
+    "cast_small",
+    "ctc",
+    "for_loop",
+    "gru",
+    "if_else",
+    "lstm",
+    "luma",
+    "nms",
+    "outline",
+    "placement",
+    "prior_box",
+    "prior_detections",
+    "quantized_lstm",
+    "refuse",
+    "resample",
+    "rnn",
+    "scan",
+    "signal",
+    "ssd_detections",
+    "suppress",
+    "while_loop",
+];
+const NEVER_TFLITE: &[&str] = &[
+    "bit_cast",
+    "bitwise_not",
+    "cast_small",
+    "ctc",
+    "for_loop",
+    "gather_elements",
+    "gru",
+    "if_else",
+    "lstm",
+    "luma",
+    "nms",
+    "outline",
+    "placement",
+    "prior_box",
+    "prior_detections",
+    "quantized_lstm",
+    "refuse",
+    "resample",
+    "rnn",
+    "roi_align",
+    "scan",
+    "scatter_elements",
+    "scatter_nd",
+    "signal",
+    "ssd_detections",
+    "suppress",
+    "while_loop",
+];
+
+/// Operators whose cases are fed what an importer has to know.
+const FED: &[&str] = &["range"];
+
+fn cases(format: Format, never: &[&str]) {
+    let only = std::env::var("EMBARCA_ONLY").unwrap_or_default();
+    let mut failures = Vec::new();
+    let mut silent = BTreeSet::new();
+    let (mut written, mut all) = (0, 0);
+    for (module, cases) in SUITES.iter().filter(|(module, _)| module.starts_with(&only)) {
+        let mut any = FED.contains(module);
+        if any {
+            continue;
+        }
+        for case in cases().iter().filter(|case| !case.fails) {
+            // A panic of one case hides no other.
+            let result = catch_unwind(AssertUnwindSafe(|| round_trip(case, format)));
+            match result.unwrap_or_else(|_| Err("panics, as shown above".to_owned())) {
+                Ok(spelled) => {
+                    any |= spelled;
+                    written += usize::from(spelled);
+                }
+                Err(error) => {
+                    any = true;
+                    failures.push(format!("{module}, '{}': {error}", case.name));
+                }
+            }
+            all += 1;
+        }
+        if !any {
+            silent.insert(*module);
+        }
+    }
+    println!("{written} of {all} cases are written as {}", format.name());
+    let list = failures.join("\n");
+    assert!(failures.is_empty(), "{} failures as {}\n{list}", failures.len(), format.name());
+    if only.is_empty() {
+        let never: BTreeSet<&str> = never.iter().copied().collect();
+        assert_eq!(silent, never, "operators without a spelling in {}", format.name());
+    }
+}
+
+#[test]
+fn cases_come_back_from_onnx() {
+    cases(Format::Onnx, NEVER_ONNX);
+}
+
+#[test]
+fn cases_come_back_from_tflite() {
+    cases(Format::TfLite, NEVER_TFLITE);
+}
+
+/// Models that are written in a format, and still give their golden outputs.
+#[test]
+fn models_come_back() {
+    let Some(zoo) = folder() else {
+        println!("skipped: EMBARCA_ZOO is not set");
+        return;
+    };
+    let only = std::env::var("EMBARCA_ONLY").unwrap_or_default();
+    let scratch = std::env::temp_dir().join(format!("embarca-export-{}", std::process::id()));
+    std::fs::create_dir_all(&scratch).unwrap();
+    let mut failures = Vec::new();
+    for entry in entries(&zoo).unwrap().into_iter().filter(|entry| entry.id.contains(&only)) {
+        let Ok(model) = embarca::Model::open(&entry.model) else { continue };
+        for (format, ending) in [(Format::Onnx, "onnx"), (Format::TfLite, "tflite")] {
+            let name = format!("{} as {}", entry.id, format.name());
+            let own = model.graph().meta.format == format.name();
+            let bytes = match model.export(format) {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    println!("refused  {name}: {}", error.to_string().replace('\n', "; "));
+                    continue;
+                }
+            };
+            let mut twin = entry.clone();
+            twin.model = scratch.join(format!("{}.{ending}", entry.id));
+            std::fs::write(&twin.model, bytes).unwrap();
+            // ONNX computes quantized models in real numbers.
+            let near = twin.tolerance != Tolerance::Equal || format == Format::TfLite && own;
+            match check(&twin, 1) {
+                Outcome::Match { worst, .. } => println!("ok       {name}: {worst:.3e}"),
+                Outcome::Wrong(message) if !near => println!("near     {name}: {message}"),
+                other => failures.push(format!("{name}: {other:?}")),
+            }
+        }
+    }
+    std::fs::remove_dir_all(&scratch).unwrap();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
