@@ -1,7 +1,7 @@
 //! Protocol buffer messages, sound or not.
 
 pub(super) use embarca_import::wire::proto_writer::{
-    bytes, claim, float, int, message, packed, text, varint,
+    bytes, claim, float, int, message, packed, text,
 };
 
 /// `levels` messages, each in field `number` of the next, around `core`; built from the inside in
