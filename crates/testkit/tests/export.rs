@@ -13,6 +13,7 @@ const NEVER_ONNX: &[&str] = &[
     "bit_cast",
     "cast_small",
     "ctc",
+    "fft",
     "for_loop",
     "gru",
     "if_else",
@@ -38,6 +39,7 @@ const NEVER_TFLITE: &[&str] = &[
     "bitwise_not",
     "cast_small",
     "ctc",
+    "fft",
     "for_loop",
     "gather_elements",
     "gru",
@@ -62,6 +64,9 @@ const NEVER_TFLITE: &[&str] = &[
     "suppress",
     "while_loop",
 ];
+
+/// Models of a size that their file fixes, fed with others.
+const FIXED: &[&str] = &["mtcnn_pnet"];
 
 /// Operators whose cases are fed what an importer has to know.
 const FED: &[&str] = &["range"];
@@ -127,6 +132,10 @@ fn models_come_back() {
     let mut failures = Vec::new();
     for entry in entries(&zoo).unwrap().into_iter().filter(|entry| entry.id.contains(&only)) {
         let Ok(model) = embarca::Model::open(&entry.model) else { continue };
+        if FIXED.contains(&entry.id.as_str()) {
+            continue;
+        }
+        let quantized = model.graph().main().values.iter().any(|value| value.ty.is_quantized());
         for (format, ending) in [(Format::Onnx, "onnx"), (Format::TfLite, "tflite")] {
             let name = format!("{} as {}", entry.id, format.name());
             let own = model.graph().meta.format == format.name();
@@ -140,8 +149,8 @@ fn models_come_back() {
             let mut twin = entry.clone();
             twin.model = scratch.join(format!("{}.{ending}", entry.id));
             std::fs::write(&twin.model, bytes).unwrap();
-            // ONNX computes quantized models in real numbers.
-            let near = twin.tolerance != Tolerance::Equal || format == Format::TfLite && own;
+            // Each format has its own rule for rounding sums of quantized products.
+            let near = own || !quantized && twin.tolerance != Tolerance::Equal;
             match check(&twin, 1) {
                 Outcome::Match { worst, .. } => println!("ok       {name}: {worst:.3e}"),
                 Outcome::Wrong(message) if !near => println!("near     {name}: {message}"),

@@ -181,6 +181,12 @@ impl<'s, 'm> Sheet<'s, 'm> {
         let all = node.inputs.iter().flatten().chain(&node.outputs);
         for &value in all {
             let ty = self.graph.ty(value);
+            let wide = matches!(ty.dtype, I16 | I32 | I64);
+            let mut zeros = ty.quant.iter().flat_map(|quant| &quant.zero_points);
+            if wide && zeros.any(|&zero| zero != 0) {
+                let message = format!("TFLite's tensors of {} have no zero point", ty.dtype);
+                return Err(SpellError::none(message));
+            }
             if !matches!(ty.dtype, F32 | I8 | U8 | I16 | I32 | I64 | U32 | Bool) {
                 let message = format!("TFLite's kernels do not compute in {}", ty.dtype);
                 return Err(SpellError::none(message));
