@@ -66,7 +66,7 @@ const NEVER_TFLITE: &[&str] = &[
 ];
 
 /// Models of a size that their file fixes, fed with others.
-const FIXED: &[&str] = &["mtcnn_pnet"];
+const FIXED: &[&str] = &["mtcnn_pnet", "wechat_qr_sr"];
 
 /// Operators whose cases are fed what an importer has to know.
 const FED: &[&str] = &["range"];
