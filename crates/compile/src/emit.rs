@@ -126,21 +126,32 @@ fn quant(quant: Option<&Quant>) -> Option<QuantSource> {
 pub fn interface(model: &Model) -> Result<InterfaceSource, CompileError> {
     let graph = model.main();
     let mut exprs = Exprs::default();
-    let mut port = |name: &str, value| -> Result<PortSource, CompileError> {
+    let mut port = |name: &str, value, role: String| -> Result<PortSource, CompileError> {
         let ty = graph.ty(value);
         let dims = exprs.dims(&ty.dims, name)?;
         Ok(PortSource {
             name: name.to_owned(),
-            role: String::new(),
+            role,
             dtype: ty.dtype,
             dims,
             axes: Vec::new(),
             quant: quant(ty.quant.as_ref()),
         })
     };
-    let inputs = graph.inputs.iter().map(|&input| port(&graph.value(input).name, input));
+    let inputs =
+        graph.inputs.iter().map(|&input| port(&graph.value(input).name, input, String::new()));
     let inputs = inputs.collect::<Result<_, _>>()?;
-    let outputs = graph.outputs.iter().map(|output| port(&output.name, output.value));
+    let counts = |index: usize| {
+        graph.outputs.iter().any(|output| output.counted.is_some_and(|(_, by)| by == index))
+    };
+    let outputs = graph.outputs.iter().enumerate().map(|(index, output)| {
+        let role = match output.counted {
+            Some((axis, by)) => format!("counted {axis} {by}"),
+            None if counts(index) => "count".to_owned(),
+            None => String::new(),
+        };
+        port(&output.name, output.value, role)
+    });
     let outputs = outputs.collect::<Result<_, _>>()?;
     Ok(InterfaceSource {
         symbols: symbols(model),

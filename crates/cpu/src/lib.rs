@@ -3,6 +3,7 @@
 //! Links no compiler: a program that only runs plans depends on this crate alone.
 
 mod control;
+mod counted;
 mod error;
 mod events;
 mod pipeline;

@@ -9,6 +9,7 @@ use embarca_kernels::{Kernel, Signature, Ty};
 use embarca_num::DType;
 use embarca_plan::{Family, Program, Storage, Unit};
 
+use crate::counted::Counted;
 use crate::error::LoadError;
 use crate::pool::Pool;
 use crate::prepare;
@@ -53,6 +54,8 @@ pub(crate) struct Shared {
     /// The program that runs here.
     pub(crate) program: usize,
     pub(crate) max_memory: u64,
+    /// Outputs of which only a part counts.
+    pub(crate) counted: Vec<Counted>,
     /// Constants in the arrangement that a faster twin reads, by step.
     pub(crate) packed: HashMap<u32, Packed>,
     pub(crate) buffers: Vec<Vec<Unit>>,
@@ -177,13 +180,14 @@ impl Plan {
         options: LoadOptions,
         pool: Option<Arc<Pool>>,
     ) -> Result<Self, LoadError> {
-        let (program, weights) = {
+        let (program, weights, counted) = {
             let bytes = &Unit::bytes(&units)[..len];
             let plan = embarca_plan::Plan::open(bytes).map_err(LoadError::Open)?;
             if options.verify {
                 plan.verify().map_err(|_| LoadError::Weights)?;
             }
-            (choose(&plan)?, plan.weights().as_ptr().addr() - bytes.as_ptr().addr())
+            let weights = plan.weights().as_ptr().addr() - bytes.as_ptr().addr();
+            (choose(&plan)?, weights, Counted::of(plan.interface())?)
         };
         let mut shared = Shared {
             units,
@@ -191,6 +195,7 @@ impl Plan {
             weights,
             program,
             max_memory: options.max_memory,
+            counted,
             packed: HashMap::new(),
             buffers: Vec::new(),
         };
@@ -300,7 +305,7 @@ impl Plan {
         if inputs {
             interface.inputs().map(port).collect()
         } else {
-            interface.outputs().map(port).collect()
+            interface.outputs().filter(|output| !output.is_count()).map(port).collect()
         }
     }
 

@@ -9,6 +9,7 @@ use embarca_num::DType;
 use embarca_plan::Unit;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use crate::counted::Part;
 use crate::error::{LoadError, RunError};
 use crate::plan::Shared;
 use crate::pool::Pool;
@@ -46,6 +47,8 @@ pub struct Session {
     pool: Arc<Pool>,
     prepared: Prepared,
     memory: Vec<Unit>,
+    /// Of outputs whose sizes the data decide over.
+    parts: Vec<Part>,
 }
 
 static NOTHING: Body = Body { steps: 0..0, inputs: Vec::new(), outputs: Vec::new() };
@@ -64,9 +67,30 @@ impl Session {
         let mut memory = Vec::new();
         memory.try_reserve_exact(Unit::count(total)).map_err(|_| LoadError::TooLarge)?;
         memory.resize(Unit::count(total), Unit::ZERO);
-        let mut session = Self { shared, pool, prepared, memory };
+        let mut session = Self { shared, pool, prepared, memory, parts: Vec::new() };
+        session.parts = session.parts()?;
         session.reset();
         Ok(session)
+    }
+
+    /// Room for what counts of the outputs whose sizes the data decide over.
+    fn parts(&self) -> Result<Vec<Part>, LoadError> {
+        let mut parts = Vec::with_capacity(self.shared.counted.len());
+        let mut total = (self.memory.len() * size_of::<Unit>()) as u64;
+        for &of in &self.shared.counted {
+            let tensor = self.port(&self.main().outputs, of.output);
+            let tensor = tensor.ok_or(LoadError::Unsupported("outputs that no number counts"))?;
+            total = total.saturating_add(tensor.at.1 as u64);
+            if self.shared.max_memory < total {
+                return Err(LoadError::TooLarge);
+            }
+            parts.push(Part::new(of, self.prepared.dims_of(tensor), tensor.at.1)?);
+        }
+        Ok(parts)
+    }
+
+    fn part(&self, output: usize) -> Option<&Part> {
+        self.parts.iter().find(|part| part.of.output == output)
     }
 
     /// Takes inputs of other shapes from now on; states return to their initial values.
@@ -110,10 +134,12 @@ impl Session {
         Some(Ty { dtype: tensor.dtype, dims: self.prepared.dims_of(tensor) })
     }
 
-    /// Type and dimensions of output `index`.
+    /// Type and dimensions of output `index`. Where the data decide over a size, it is that of the
+    /// last run, and before one the largest that is possible.
     pub fn output_type(&self, index: usize) -> Option<Ty<'_>> {
         let tensor = self.port(&self.main().outputs, index)?;
-        Some(Ty { dtype: tensor.dtype, dims: self.prepared.dims_of(tensor) })
+        let dims = self.part(index).map_or_else(|| self.prepared.dims_of(tensor), Part::dims);
+        Some(Ty { dtype: tensor.dtype, dims })
     }
 
     /// The bytes of input `index`, to be filled before a run.
@@ -124,6 +150,9 @@ impl Session {
 
     /// The bytes of output `index` after a run.
     pub fn output_bytes(&self, index: usize) -> Option<&[u8]> {
+        if let Some(part) = self.part(index) {
+            return Some(part.bytes());
+        }
         let (start, len) = self.port(&self.main().outputs, index)?.at;
         Unit::bytes(&self.memory).get(start..start + len)
     }
@@ -192,7 +221,27 @@ impl Session {
             Unit::bytes_mut(&mut self.memory).split_at_mut(self.prepared.memory);
         let loop_steps = limits.loop_steps.unwrap_or(MAX_LOOP_STEPS);
         let mut context = Context { limits, loop_steps, inside: 0, observe };
-        runner.function(0, memory, scratch, &mut context)
+        runner.function(0, memory, scratch, &mut context)?;
+        self.take_parts();
+        Ok(())
+    }
+
+    /// Copies what counts of the outputs whose sizes the data decide over.
+    fn take_parts(&mut self) {
+        let mut parts = std::mem::take(&mut self.parts);
+        let memory = Unit::bytes(&self.memory);
+        for part in &mut parts {
+            let port = |index: usize| self.port(&self.main().outputs, index);
+            let (Some(all), Some(count)) = (port(part.of.output), port(part.of.by)) else {
+                continue;
+            };
+            let bytes = |tensor: &Tensor| {
+                memory.get(tensor.at.0..tensor.at.0 + tensor.at.1).unwrap_or_default()
+            };
+            let ty = Ty { dtype: all.dtype, dims: self.prepared.dims_of(all) };
+            part.take(bytes(all), ty, bytes(count));
+        }
+        self.parts = parts;
     }
 }
 

@@ -4,6 +4,7 @@
 //! missing and the rest is read on, so that a report lists every obstacle of a model.
 
 mod control;
+mod counts;
 mod lists;
 mod variables;
 
@@ -13,7 +14,7 @@ use std::fmt;
 
 use embarca_num::DType;
 
-use crate::builder::Builder;
+use crate::builder::{Builder, Counted};
 use crate::dim::Dim;
 use crate::error::ImportError;
 use crate::foreign::{ForeignDim, ForeignGraph, ForeignModel, ForeignNode};
@@ -186,6 +187,7 @@ pub fn build(foreign: &ForeignModel<'_>, options: &BuildOptions) -> Result<Model
         variables: Variables::of(foreign),
         obstacles: Obstacles::default(),
         nodes_left: nodes_allowed(foreign),
+        counted_outputs: Vec::new(),
     };
     importer.run();
     let mut obstacles = importer.obstacles;
@@ -250,6 +252,8 @@ struct GraphImporter<'a, 'm> {
     variables: Variables,
     obstacles: Obstacles,
     nodes_left: usize,
+    /// Outputs of the model of which only a part counts.
+    counted_outputs: Vec<(usize, Counted)>,
 }
 
 impl<'a> GraphImporter<'a, '_> {
@@ -268,6 +272,7 @@ impl<'a> GraphImporter<'a, '_> {
         for index in self.frame.foreign.outputs.clone() {
             self.output(index);
         }
+        self.count_outputs();
         for (index, mut state) in std::mem::take(&mut self.states) {
             if let Slot::Value(next) = self.frame.values[index] {
                 state.next = next;
@@ -593,7 +598,7 @@ impl<'a> GraphImporter<'a, '_> {
             remembered: RefCell::default(),
         };
         self.b.node_name.clone_from(&node.name);
-        let mut values = (importer.import)(&view, &mut self.b)?;
+        let mut values = ops::counted::import_with(importer.import, &view, &mut self.b)?;
         let inputs: Vec<_> = view.inputs.items().collect();
         let allowed = nodes_allowed(self.model).saturating_mul(8);
         if allowed < self.b.graph().nodes.len() {
@@ -691,6 +696,7 @@ impl<'a> GraphImporter<'a, '_> {
                     self.b.set_name(value, &name);
                 }
                 self.b.output(value, &name);
+                self.note_count(value);
             }
             Ok(None) => {}
             Err(error) => self.refuse(format!("output '{name}'"), "", error),

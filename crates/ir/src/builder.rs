@@ -1,5 +1,6 @@
 //! Adds nodes to a graph, inferring their types on the way.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use embarca_num::DType;
@@ -29,6 +30,17 @@ pub struct Builder<'m> {
     read: Vec<Vec<bool>>,
     /// Bytes of tables so far.
     tables: usize,
+    /// Values of sizes that the data decide over.
+    counted: HashMap<(GraphId, ValueId), Counted>,
+}
+
+/// Which elements of a value count; the others are filling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// The axis along which they lie at the front.
+    pub axis: usize,
+    /// Their number: i64, of no axes.
+    pub count: ValueId,
 }
 
 /// Bytes of all tables that the operators of one graph may have made for them.
@@ -37,7 +49,14 @@ const MAX_TABLES: usize = 64 << 20;
 impl<'m> Builder<'m> {
     /// Adds to graph `graph` of `model`.
     pub fn new(model: &'m mut Model, graph: GraphId) -> Self {
-        Self { model, graph, node_name: String::new(), read: Vec::new(), tables: 0 }
+        Self {
+            model,
+            graph,
+            node_name: String::new(),
+            read: Vec::new(),
+            tables: 0,
+            counted: HashMap::new(),
+        }
     }
 
     /// The graph that grows.
@@ -65,7 +84,41 @@ impl<'m> Builder<'m> {
 
     /// Makes a value a graph output under a name.
     pub fn output(&mut self, value: ValueId, name: &str) {
-        self.graph_mut().outputs.push(Output { name: name.to_owned(), value });
+        self.graph_mut().outputs.push(Output { name: name.to_owned(), value, counted: None });
+    }
+
+    /// Says of the output that was added last which of its elements count; see [`Output::counted`].
+    pub fn count_last_output(&mut self, counted: Option<(usize, usize)>) {
+        if let Some(output) = self.graph_mut().outputs.last_mut() {
+            output.counted = counted;
+        }
+    }
+
+    /// Which elements of a value count, where the data decide over that.
+    pub fn counted(&self, value: ValueId) -> Option<Counted> {
+        self.counted.get(&(self.graph, value)).copied()
+    }
+
+    /// Declares that of `value` only the first `count` (i64, of no axes) elements along an axis count.
+    pub fn set_counted(&mut self, value: ValueId, axis: usize, count: ValueId) {
+        self.counted.insert((self.graph, value), Counted { axis, count });
+    }
+
+    /// Whether only a part of a value of another graph counts.
+    pub fn counted_in(&self, graph: GraphId, value: ValueId) -> bool {
+        self.counted.contains_key(&(graph, value))
+    }
+
+    /// What a number of elements that count is at most.
+    pub fn most(&self, count: ValueId) -> Option<i64> {
+        let of_it = self
+            .counted
+            .iter()
+            .filter(|((graph, _), counted)| *graph == self.graph && counted.count == count);
+        let sizes = of_it.filter_map(|((_, value), counted)| {
+            self.ty(*value).dims.get(counted.axis).and_then(Dim::known)
+        });
+        sizes.min()
     }
 
     /// The value of a new state, which the caller adds to the graph when its next value is known.

@@ -81,6 +81,9 @@ pub struct Output {
     pub name: String,
     /// The value; several outputs may share one.
     pub value: ValueId,
+    /// Where the data decide how many elements along an axis count: the axis, and the output that
+    /// holds their number (i64, of no axes). The others are filling.
+    pub counted: Option<(usize, usize)>,
 }
 
 /// Nodes in an order in which every value is written before it is read.

@@ -42,7 +42,7 @@ pub(crate) const HOSTILE: [&str; 7] = [
 ];
 
 fn output(name: &str, value: ValueId) -> Output {
-    Output { name: name.to_owned(), value }
+    Output { name: name.to_owned(), value, counted: None }
 }
 
 /// Quantization, symbols, state, blobs, shared and unused constants, two graphs, hostile names.

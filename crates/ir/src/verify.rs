@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use embarca_num::DType;
+
 use crate::attr::Attr;
 use crate::control;
 use crate::dim::Dim;
@@ -140,6 +142,14 @@ impl Checker<'_> {
         for (index, output) in graph.outputs.iter().enumerate() {
             let place = || format!("output {index} {}", text::quoted(&output.name));
             self.exists(output.value).map_err(|reason| (place(), reason))?;
+            if let Some((axis, by)) = output.counted {
+                let count = graph.outputs.get(by).filter(|count| count.counted.is_none());
+                let count = count.and_then(|count| graph.values.get(count.value.index()));
+                let number = count.is_some_and(|c| c.ty.dtype == DType::I64 && c.ty.rank() == 0);
+                if !number || graph.value(output.value).ty.rank() <= axis {
+                    return Err((place(), "its elements are counted by no number".to_owned()));
+                }
+            }
         }
         Ok(())
     }

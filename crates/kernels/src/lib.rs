@@ -97,6 +97,8 @@ kernels! {
     153 => outline,
     160 => spectrum,
     180 => fft,
+    181 => class_nms,
+    182 => places,
 }
 
 /// The number under which a plan names a kernel.

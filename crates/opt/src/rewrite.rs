@@ -107,6 +107,7 @@ fn rewrite_graph(
     for output in &old.outputs {
         let value = mapped(&mut b, &old, &mut map, output.value);
         b.output(value, &output.name);
+        b.count_last_output(output.counted);
     }
     for state in &old.states {
         let (value, next) = (

@@ -171,6 +171,18 @@ impl<'p> Port<'p> {
         self.interface.common.strings.get(self.record.role)
     }
 
+    /// Where only a part of an output counts: the axis along which it lies at the front, and which
+    /// output holds the number of its elements. Its role says `counted AXIS OUTPUT` then.
+    pub fn counted(&self) -> Option<(usize, usize)> {
+        let (axis, output) = self.role()?.strip_prefix("counted ")?.split_once(' ')?;
+        Some((axis.parse().ok()?, output.parse().ok()?))
+    }
+
+    /// Whether it holds the number of elements of another output that count: its role is `count`.
+    pub fn is_count(&self) -> bool {
+        self.role() == Some("count")
+    }
+
     /// The element type.
     pub fn dtype(&self) -> DType {
         DType::from_code(self.record.dtype).unwrap_or(DType::U8)

@@ -344,6 +344,10 @@ impl<'a> GraphImporter<'a, '_> {
         let mut results = Vec::with_capacity(slots.len() + after.len());
         slots.iter().try_for_each(|slot| flatten(slot, &mut results))?;
         results.extend(after);
+        if results.iter().any(|&value| self.b.counted_in(id, value)) {
+            let message = "a graph that is called yields a result whose size the data decide";
+            return Err(ImportError::unsupported(message));
+        }
         Ok(Some(Called { id, results, slots }))
     }
 
@@ -352,7 +356,7 @@ impl<'a> GraphImporter<'a, '_> {
         let graph = &mut self.b.model.graphs[called.id.index()];
         for &value in &called.results {
             let name = graph.values[value.index()].name.clone();
-            graph.outputs.push(Output { name, value });
+            graph.outputs.push(Output { name, value, counted: None });
         }
     }
 
@@ -367,6 +371,10 @@ impl<'a> GraphImporter<'a, '_> {
         inputs: &[Option<ValueId>],
         quants: Vec<Option<Quant>>,
     ) -> Result<Vec<ValueId>, ImportError> {
+        if inputs.iter().flatten().any(|&input| self.b.counted(input).is_some()) {
+            let message = "a result whose size the data decide goes into a graph that is called";
+            return Err(ImportError::unsupported(message));
+        }
         let outputs = self.b.node(op, inputs)?;
         for (&output, quant) in outputs.iter().zip(quants) {
             self.b.set_quant(output, quant);

@@ -51,6 +51,17 @@ impl<'a> GraphImporter<'a, '_> {
                 None => None,
             });
         }
+        let counted = |slot: &Slot| matches!(slot, Slot::Value(v) if self.b.counted(*v).is_some());
+        let in_list = |slot: &Slot| match slot {
+            Slot::List(items) => items.iter().any(counted),
+            slot => counted(slot),
+        };
+        if matches!(node.op.as_str(), "SplitToSequence" | "ConcatFromSequence")
+            && inputs.iter().flatten().any(in_list)
+        {
+            let message = "it is cut or joined where the data decide over a size";
+            return Err(ImportError::unsupported(message));
+        }
         let mut inputs = inputs.into_iter();
         let mut next = || inputs.next().flatten();
         let result = match node.op.as_str() {
@@ -152,7 +163,9 @@ impl<'a> GraphImporter<'a, '_> {
         }
         for (index, item) in items.into_iter().enumerate() {
             match item {
-                Slot::Value(value) => self.b.output(value, &format!("{name}.{index}")),
+                Slot::Value(value) if self.b.counted(value).is_none() => {
+                    self.b.output(value, &format!("{name}.{index}"));
+                }
                 _ => {
                     let error = ImportError::unsupported("is a sequence of what is no tensor");
                     return self.refuse(place, "", error);

@@ -1,10 +1,15 @@
-//! Operators whose result is as large as the data say: NonZero, Compress, Unique. What decides over
-//! the size has to be known when the graph is made.
+//! Operators whose result is as large as the data say: NonZero, Compress, Unique. Where what decides
+//! over the size is not known when the graph is made, the result has the size that it may have at
+//! most, and is counted; for Unique it has to be known.
 
 use std::cmp::Ordering;
 
+use super::binary::BinaryFunction;
+use super::counted::used;
 use super::draft::Draft;
 use super::prelude::*;
+use super::{Binary, Places};
+use crate::builder::Counted;
 
 pub const SPELLINGS: &[Spelling] = &[
     Spelling::onnx("Compress", 9),
@@ -28,9 +33,57 @@ fn known(b: &Builder<'_>, value: ValueId) -> Result<Vec<f64>, ImportError> {
     })
 }
 
+/// The places where a row of truth values holds, of which only those that count are asked.
+fn places_of(
+    d: &mut Draft<'_, '_>,
+    mut holds: ValueId,
+    counted: Option<Counted>,
+) -> Result<(ValueId, ValueId), ImportError> {
+    if let Some(Counted { axis, count }) = counted {
+        let used = used(d, holds, axis, count)?;
+        holds = d.b.op(Binary { function: BinaryFunction::And }, &[holds, used])?;
+    }
+    let len = dim::product(&d.b.ty(holds).dims);
+    let row = d.b.reshape(holds, vec![len])?;
+    match d.b.node(Places {}, &[Some(row)])?.as_slice() {
+        &[places, count] => Ok((places, count)),
+        _ => Err(ImportError::malformed("there are no places")),
+    }
+}
+
 fn compress(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, ImportError> {
     let mut x = node.input(0)?;
-    let chosen = known(b, node.input(1)?)?;
+    let condition = node.input(1)?;
+    let by = b.counted(condition);
+    if b.const_of(condition).is_none() {
+        let at = match node.opt_int("axis")? {
+            Some(at) => Some(axis(at, b.rank(x))?),
+            None => None,
+        };
+        let own = b.counted(x);
+        let fits = match (own, at) {
+            (None, _) => true,
+            (Some(own), Some(at)) => own.axis == at && by.is_some_and(|by| by.count == own.count),
+            (Some(_), None) => own == by && b.rank(x) == 1,
+        };
+        if !fits {
+            let message = "two sizes that the data decide over meet";
+            return Err(ImportError::unsupported(message));
+        }
+        let mut d = Draft::new(b);
+        let (places, count) = places_of(&mut d, condition, by)?;
+        if at.is_none() {
+            let len = dim::product(&d.b.ty(x).dims);
+            x = d.b.reshape(x, vec![len])?;
+        }
+        let y = d.gather(x, places, at.unwrap_or(0))?;
+        d.b.set_counted(y, at.unwrap_or(0), count);
+        return one(y);
+    }
+    if b.counted(x).is_some() {
+        return Err(ImportError::unsupported("a fixed choice of what the data decide over"));
+    }
+    let chosen = known(b, condition)?;
     let at = match node.opt_int("axis")? {
         Some(at) => axis(at, b.rank(x))?,
         None => {
@@ -50,7 +103,40 @@ fn compress(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, Im
     one(Draft::new(b).gather(x, chosen, at)?)
 }
 
+/// The indices of the elements that are not zero, a row for each axis.
+fn non_zero_found(b: &mut Builder<'_>, x: ValueId) -> Result<Vec<ValueId>, ImportError> {
+    let counted = b.counted(x);
+    let dims = b.ty(x).dims.clone();
+    if dims.is_empty() {
+        return Err(ImportError::unsupported("of a value without axes"));
+    }
+    let mut d = Draft::new(b);
+    let holds = d.cast(x, DType::Bool)?;
+    let (mut rest, count) = places_of(&mut d, holds, counted)?;
+    let mut rows = Vec::with_capacity(dims.len());
+    for axis in 0..dims.len() {
+        let step = dim::product(&dims[axis + 1..]).known().ok_or_else(|| {
+            ImportError::unsupported("of a value with an open dimension behind the first")
+                .hint("give the inputs' shapes with --shapes")
+        })?;
+        let mut index = rest;
+        if 1 < step {
+            let step = d.number(rest, step as f64)?;
+            index = d.div(rest, step)?;
+            let whole = d.mul(index, step)?;
+            rest = d.sub(rest, whole)?;
+        }
+        rows.push(d.unsqueeze(index, 0)?);
+    }
+    let y = d.concat(&rows, 0)?;
+    d.b.set_counted(y, 1, count);
+    one(y)
+}
+
 fn non_zero(b: &mut Builder<'_>, x: ValueId) -> Result<Vec<ValueId>, ImportError> {
+    if b.const_of(x).is_none() {
+        return non_zero_found(b, x);
+    }
     let values = known(b, x)?;
     let dims = b.const_of(x).map(|data| data.dims.clone()).unwrap_or_default();
     let places: Vec<usize> = (0..values.len()).filter(|&i| values[i] != 0.0).collect();

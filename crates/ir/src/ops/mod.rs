@@ -3,6 +3,7 @@
 //! To add one, write its file and list it below: under `operators` when it is a node of the graph,
 //! under `compositions` when it only exists in foreign formats and is imported as other operators.
 
+pub(crate) mod counted;
 mod draft;
 mod elementwise;
 mod moves;
@@ -168,6 +169,7 @@ registry! {
         bitwise_not::BitwiseNot,
         cast::Cast,
         cast_small::CastSmall,
+        class_nms::ClassNms,
         clip::Clip,
         compare::Compare,
         concat::Concat,
@@ -206,6 +208,7 @@ registry! {
         outline::Outline,
         pad::Pad,
         placement::Placement,
+        places::Places,
         prelu::Prelu,
         prior_box::PriorBox,
         prior_detections::PriorDetections,

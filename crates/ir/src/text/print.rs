@@ -312,7 +312,8 @@ impl<'m> Printer<'m> {
         }
         for output in &graph.outputs {
             let (value, name) = (output.value.0, spaced(&output.name));
-            let _ = writeln!(self.out, "  output %{value}{name}");
+            let counted = output.counted.map(|(axis, by)| format!(" counted {axis} by {by}"));
+            let _ = writeln!(self.out, "  output %{value}{name}{}", counted.unwrap_or_default());
         }
         self.out.push_str("}\n");
     }

@@ -89,7 +89,13 @@ fn faults_are_named() {
             "graph \"main\", %3: no node lists it among its outputs",
         ),
         (
-            |m| m.graphs[0].outputs.push(Output { name: "z".to_owned(), value: ValueId(9) }),
+            |m| {
+                m.graphs[0].outputs.push(Output {
+                    name: "z".to_owned(),
+                    value: ValueId(9),
+                    counted: None,
+                })
+            },
             "graph \"main\", output 1 \"z\": %9 does not exist",
         ),
         (

@@ -181,6 +181,13 @@ impl<'t> Parser<'t> {
         Ok(id)
     }
 
+    /// The number of an axis or an output.
+    fn place(&mut self) -> Result<usize> {
+        let pos = self.pos;
+        let number = self.number()?;
+        number.parse().map_err(|_| self.lexer.error(pos, format!("{number} is no place")))
+    }
+
     /// Digits with their sign, or `inf` or `nan`, for [`str::parse`].
     fn number(&mut self) -> Result<String> {
         let sign = if self.eat('-')? { "-" } else { "" };
@@ -341,7 +348,19 @@ impl<'t> Parser<'t> {
                     self.advance()?;
                     let value = self.reference(&draft)?;
                     let name = self.optional_text()?;
-                    draft.graph.outputs.push(Output { name, value });
+                    let counted = match self.token {
+                        Token::Word("counted") => {
+                            self.advance()?;
+                            let axis = self.place()?;
+                            if !matches!(self.token, Token::Word("by")) {
+                                return self.expected("'by'");
+                            }
+                            self.advance()?;
+                            Some((axis, self.place()?))
+                        }
+                        _ => None,
+                    };
+                    draft.graph.outputs.push(Output { name, value, counted });
                 }
                 Token::Word("next") => {
                     self.advance()?;
