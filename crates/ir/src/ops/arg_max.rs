@@ -21,6 +21,13 @@ crate::payload! {
     }
 }
 
+impl ArgMax {
+    /// The place of the greatest element, the first of equals, as i64; the axis goes.
+    pub fn first(axis: usize) -> Self {
+        Self { axis, smallest: false, last: false, keep: false, to: DType::I64 }
+    }
+}
+
 impl OpDef for ArgMax {
     const NAME: &'static str = "arg_max";
     const SPELLINGS: &'static [Spelling] = &[

@@ -4,7 +4,7 @@
 //! What is done to such a value either leaves each element on its own, or it is refused here by name:
 //! an operator that would mix the filling in must not see it.
 
-use embarca_kernels::compare;
+use embarca_kernels::{compare, reduce};
 
 use super::attention::count as places;
 use super::draft::Draft;
@@ -257,8 +257,18 @@ fn bound(b: &Builder<'_>, value: ValueId) -> Option<i64> {
             _ => b.most(value),
         };
         least = least.into_iter().chain(known).min();
-        if let Some((Node { op: Op::Minimum(_), inputs, .. }, _)) = b.graph().writer(value) {
-            open.extend(inputs.iter().flatten());
+        match b.graph().writer(value) {
+            Some((Node { op: Op::Minimum(_), inputs, .. }, _)) => {
+                open.extend(inputs.iter().flatten());
+            }
+            Some((Node { op: Op::Reduce(op), inputs, .. }, _)) if op.by.0 == reduce::Kind::Min => {
+                let from = inputs.first().copied().flatten();
+                let parts = from.and_then(|from| b.graph().writer(from));
+                if let Some((Node { op: Op::Concat(_), inputs, .. }, _)) = parts {
+                    open.extend(inputs.iter().flatten());
+                }
+            }
+            _ => {}
         }
     }
     least

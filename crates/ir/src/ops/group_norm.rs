@@ -68,7 +68,7 @@ fn standardized(
 }
 
 /// Mean and inverse deviation along `axes`, which stay with one element.
-fn statistics(
+pub fn statistics(
     b: &mut Builder<'_>,
     x: ValueId,
     axes: Vec<usize>,

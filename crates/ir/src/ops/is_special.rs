@@ -16,6 +16,11 @@ crate::payload! {
     }
 }
 
+impl IsSpecial {
+    /// Whether an element is not a number.
+    pub const NAN: Self = Self { nan: true, positive: false, negative: false };
+}
+
 impl OpDef for IsSpecial {
     const NAME: &'static str = "is_special";
     const SPELLINGS: &'static [Spelling] =

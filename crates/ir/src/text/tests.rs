@@ -185,3 +185,16 @@ fn meta_comes_back_alone() {
     assert_eq!(print_meta(&crate::Meta::default()), "");
     assert_eq!(parse_meta("oops").unwrap_err().to_string(), "1:1: unknown key 'oops'");
 }
+
+#[test]
+fn outputs_that_are_counted_come_back() {
+    let text = format!(
+        "{HEAD} %0 = input i64[5] %1 = input i64[] output %0 \"found\" counted 0 by 1 output %1 \"n\" }}"
+    );
+    let model = parse_plain(&text).unwrap();
+    assert_eq!(model.graphs[0].outputs[0].counted, Some((0, 1)));
+    verify(&model).unwrap();
+    comes_back(&model);
+    let other = parse_plain(&text.replace("by 1", "by 0")).unwrap();
+    assert!(verify(&other).is_err());
+}
