@@ -14,7 +14,7 @@ use std::fmt;
 
 use embarca_num::DType;
 
-use crate::builder::{Builder, Counted};
+use crate::builder::Builder;
 use crate::dim::Dim;
 use crate::error::ImportError;
 use crate::foreign::{ForeignDim, ForeignGraph, ForeignModel, ForeignNode};
@@ -187,7 +187,6 @@ pub fn build(foreign: &ForeignModel<'_>, options: &BuildOptions) -> Result<Model
         variables: Variables::of(foreign),
         obstacles: Obstacles::default(),
         nodes_left: nodes_allowed(foreign),
-        counted_outputs: Vec::new(),
     };
     importer.run();
     let mut obstacles = importer.obstacles;
@@ -252,8 +251,6 @@ struct GraphImporter<'a, 'm> {
     variables: Variables,
     obstacles: Obstacles,
     nodes_left: usize,
-    /// Outputs of the model of which only a part counts.
-    counted_outputs: Vec<(usize, Counted)>,
 }
 
 impl<'a> GraphImporter<'a, '_> {
@@ -696,7 +693,6 @@ impl<'a> GraphImporter<'a, '_> {
                     self.b.set_name(value, &name);
                 }
                 self.b.output(value, &name);
-                self.note_count(value);
             }
             Ok(None) => {}
             Err(error) => self.refuse(format!("output '{name}'"), "", error),
