@@ -4,12 +4,14 @@ mod bench;
 mod bless;
 mod ci;
 mod conformance;
+mod fuzz;
 mod json;
 mod shell;
 mod source;
 mod test;
 mod tidy;
 mod tree;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -21,6 +23,8 @@ cargo xtask VERB
   tidy                   the laws of ARCHITECTURE.md that a program can check
   bless [records|texts]  locks new parameter records, refreshes golden texts
   conformance SUITE      onnx, tflite or zoo: passed, refused, wrong, into docs/conformance.md
+  fuzz TARGET            guided by coverage, a target of docs/trust.md (--runs N, --seconds S)
+  mutants FORMAT         damaged models by the thousand, in bounded time and memory (--count N)
   bench [NAME]...        builds for release and times the rows of benches.toml
 
 Everything a verb prints is short; -v or --verbose prints all of it.
@@ -40,6 +44,8 @@ fn main() -> ExitCode {
         "tidy" => tidy::run(rest, verbose),
         "bless" => bless::run(rest),
         "conformance" => conformance::run(rest),
+        "fuzz" => fuzz::run(rest),
+        "mutants" => fuzz::mutants(rest),
         "bench" => bench::run(rest),
         "help" | "-h" | "--help" => {
             print!("{HELP}");

@@ -7,6 +7,8 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum, value_parser};
 use clap_complete::Shell;
 use embarca::ir::ops::FILTERS;
 
+use crate::limits::LimitArgs;
+
 /// From a trained net to an answer, on anything from a server to a microcontroller.
 #[derive(Debug, Parser)]
 #[command(name = "embarca", version, max_term_width = 100)]
@@ -57,6 +59,8 @@ pub struct Open {
     /// Input shapes, for models that leave them open: name:1x3x224x224,...
     #[arg(long, value_name = "SHAPES", value_parser = shapes)]
     pub shapes: Option<Shapes>,
+    #[command(flatten)]
+    pub limits: LimitArgs,
 }
 
 /// `name:1x3x224x224,...`

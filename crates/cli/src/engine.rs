@@ -11,6 +11,7 @@ use embarca_num::DType;
 
 use crate::args::Open;
 use crate::failure::{Failure, Result};
+use crate::limits;
 use crate::show;
 
 /// The options of the library for those of the command line.
@@ -18,6 +19,7 @@ pub fn open_options(open: &Open) -> OpenOptions {
     OpenOptions {
         weights: open.weights.clone(),
         shapes: open.shapes.clone().unwrap_or_default(),
+        limits: open.limits.limits(),
         ..OpenOptions::default()
     }
 }
@@ -107,6 +109,13 @@ pub fn refusal(error: embarca::Error, path: &Path) -> Failure {
         }
         ErrorKind::Read(embarca::ReadError::Malformed(_)) => {
             failure.next("copy or export the file again")
+        }
+        ErrorKind::Read(embarca::ReadError::OverLimit(fault)) => {
+            match limits::flags(&fault.what).join(" or ") {
+                flags if flags.is_empty() => failure,
+                flags => failure
+                    .next(format!("{flags} N      raises the limit, for a file that you trust")),
+            }
         }
         _ => failure,
     }

@@ -8,6 +8,7 @@ mod failure;
 mod input;
 mod items;
 mod json;
+mod limits;
 mod pictures;
 mod progress;
 mod rows;

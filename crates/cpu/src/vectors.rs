@@ -6,6 +6,7 @@ use embarca_plan::{Expected, VectorInput, crc32_extend};
 
 use crate::error::{LoadError, RunError};
 use crate::plan::Plan;
+use crate::session::Limits;
 
 /// What became of a test vector.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +25,15 @@ impl Plan {
     /// # Errors
     /// When a session cannot be made.
     pub fn run_vectors(&self) -> Result<Vec<Verdict>, LoadError> {
+        self.run_vectors_limited(Limits::default())
+    }
+
+    /// As [`Plan::run_vectors`]; a vector that does not end within `limits`, which count for all of
+    /// them together, is skipped.
+    ///
+    /// # Errors
+    /// When a session cannot be made.
+    pub fn run_vectors_limited(&self, limits: Limits<'_>) -> Result<Vec<Verdict>, LoadError> {
         let view = self.shared.view()?;
         let Some(vectors) = view.vectors() else { return Ok(Vec::new()) };
         let mut verdicts = Vec::new();
@@ -67,7 +77,7 @@ impl Plan {
                             }
                         }
                     }
-                    session.run().map_err(|error: RunError| error.to_string())?;
+                    session.run_limited(limits).map_err(|error: RunError| error.to_string())?;
                 }
                 Ok(())
             })();

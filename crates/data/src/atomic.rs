@@ -1,16 +1,16 @@
 //! Files that are never half written.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::{DataError, Result};
 
 /// Replaces or creates a file so that a reader, a crash or a full disk sees the old content or
 /// the new, nothing between: writes a temporary file in the same folder, flushes it to the disk
 /// and renames it. The permissions of a file that is replaced are kept; a symbolic link is
-/// followed, not replaced. A device or a pipe (`/dev/stdout`) is written to directly.
+/// followed, not replaced. What writers of this file that were killed have left behind is removed. A
+/// device or a pipe (`/dev/stdout`) is written to directly.
 ///
 /// # Errors
 /// The operating system's, naming the file; the temporary file is removed.
@@ -46,21 +46,61 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// A new file in the folder of `target`, under a name that no other writer uses.
+/// A new file in the folder of `target`, under a name that no other writer uses. It is locked as long
+/// as it is open, so that what a killed process has left behind can be told and is removed.
 fn create_beside(target: &Path) -> io::Result<(PathBuf, File)> {
-    static COUNTER: AtomicU32 = AtomicU32::new(0);
     let name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
+    let mut serial = 0u32;
     loop {
-        let serial = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let temporary =
-            target.with_file_name(format!(".{name}.{}-{serial}.tmp", std::process::id()));
+        let temporary = target.with_file_name(format!(".{name}.{serial}.tmp"));
         match OpenOptions::new().write(true).create_new(true).open(&temporary) {
-            Ok(file) => return Ok((temporary, file)),
-            // Left behind by a process of the same number that was killed.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            // Someone who took it for abandoned before it was locked removes it.
+            Ok(file) if is_ours(&file, &temporary) => return Ok((temporary, file)),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                if !remove_abandoned(&temporary) {
+                    serial = serial.checked_add(1).ok_or(error)?;
+                }
+            }
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Locks a file; whether that succeeds and the file is still the one of this name. Where the system
+/// has no locks, every file counts as ours and none as abandoned.
+fn is_ours(file: &File, path: &Path) -> bool {
+    match file.try_lock() {
+        Ok(()) => is_same(file, path),
+        Err(TryLockError::WouldBlock) => false,
+        Err(TryLockError::Error(_)) => true,
+    }
+}
+
+/// Removes a temporary file whose writer is gone; whether it did.
+fn remove_abandoned(path: &Path) -> bool {
+    // What is no plain file is nobody's temporary file, and opening it may wait for ever.
+    if !fs::symlink_metadata(path).is_ok_and(|data| data.is_file()) {
+        return false;
+    }
+    let Ok(file) = File::open(path) else { return false };
+    file.try_lock().is_ok() && is_same(&file, path) && fs::remove_file(path).is_ok()
+}
+
+/// Whether an open file is the one of this name.
+#[cfg(unix)]
+fn is_same(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (file.metadata(), fs::symlink_metadata(path)) {
+        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        _ => false,
+    }
+}
+
+/// Whether an open file is the one of this name: open files keep their names here.
+#[cfg(not(unix))]
+fn is_same(_: &File, path: &Path) -> bool {
+    path.exists()
 }
 
 /// Makes the rename durable where folders can be flushed; elsewhere the content is safe anyway.
@@ -124,6 +164,36 @@ mod tests {
         assert_eq!(folder.names(), ["taken"]);
         assert!(atomic_write(folder.0.join("no/such/folder"), b"x").is_err());
         assert!(atomic_write("", b"x").is_err());
+    }
+
+    #[test]
+    fn what_a_killed_writer_has_left_is_removed() {
+        let folder = Folder::new("killed");
+        let path = folder.0.join("a.plan");
+        fs::write(folder.0.join(".a.plan.0.tmp"), b"half").unwrap();
+        fs::write(folder.0.join(".b.plan.0.tmp"), b"of another file").unwrap();
+        atomic_write(&path, b"whole").unwrap();
+        assert_eq!(folder.names(), [".b.plan.0.tmp", "a.plan"]);
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+    }
+
+    #[test]
+    fn many_writers_of_one_file_leave_one_of_their_contents() {
+        let folder = Folder::new("writers");
+        let path = folder.0.join("a.plan");
+        std::thread::scope(|scope| {
+            for writer in 0..8u8 {
+                let path = &path;
+                scope.spawn(move || {
+                    for _ in 0..20 {
+                        atomic_write(path, &[writer; 5000]).unwrap();
+                        let read = fs::read(path).unwrap();
+                        assert!(read.len() == 5000 && read.iter().all(|byte| *byte == read[0]));
+                    }
+                });
+            }
+        });
+        assert_eq!(folder.names(), ["a.plan"]);
     }
 
     #[cfg(unix)]

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use embarca_import::onnx::{Folder, NoExternal};
-use embarca_import::{ImportLimits, caffe, onnx, tflite};
+use embarca_import::{ImportLimits, ReadError, caffe, onnx, tflite};
 use embarca_ir::emb;
 use embarca_ir::foreign::{ForeignModel, Format};
 use embarca_plan::{Container, FileKind};
@@ -131,12 +131,12 @@ const PICTURES: [&[u8]; 2] = [b"\x89PNG", b"\xff\xd8\xff"];
 
 /// A whole file, refused when it is larger than a model may be.
 fn read(path: &Path, limits: &ImportLimits) -> Result<Vec<u8>> {
-    let read = || {
+    let read = || -> Result<Vec<u8>, ErrorKind> {
         let file = File::open(path)?;
         let size = file.metadata()?.len();
         let too_large = |size: u64| {
-            let limit = limits.file_bytes;
-            std::io::Error::other(format!("{size} bytes, more than the limit of {limit}"))
+            let what = format!("{size} bytes, `file_bytes` allows {}", limits.file_bytes);
+            ErrorKind::Read(ReadError::over_limit(what))
         };
         if limits.file_bytes < size {
             return Err(too_large(size));

@@ -5,6 +5,7 @@ pub mod cases;
 pub mod conformance;
 pub mod datasets;
 pub mod differential;
+pub mod fuzz;
 pub mod outline;
 pub mod random;
 pub mod zoo;

@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use embarca_compile::BuildOptions;
-use embarca_cpu::{Limits, LoadOptions, Plan};
+use embarca_cpu::{LoadOptions, Plan};
 use embarca_num::generate::SplitMix64;
-use embarca_plan::{Container, FileKind, Unit};
+use embarca_plan::Unit;
+use embarca_testkit::fuzz::{repair, survive};
 use embarca_testkit::outline::outlined;
 use embarca_testkit::random::{self, Style};
 
@@ -35,41 +36,6 @@ fn plans() -> Vec<(String, Vec<u8>)> {
         plans.push((format!("calls {seed}"), bytes));
     }
     plans
-}
-
-/// Loads and, when that works, runs.
-fn survive(bytes: &[u8]) {
-    let options = LoadOptions { threads: 1, verify: false, max_memory: 64 << 20 };
-    let Ok(plan) = Plan::from_bytes(bytes, options) else { return };
-    let Ok(mut session) = plan.session() else { return };
-    let deadline = Some(Instant::now() + Duration::from_millis(20));
-    // A fault on the data is a legal end too.
-    let _ = session.run_limited(Limits { deadline, ..Limits::default() });
-    let _ = plan.run_vectors();
-}
-
-/// Makes the checksums of header and sections fit the damaged content again.
-fn repair(bytes: &mut [u8]) {
-    let sections: Vec<(usize, usize, usize)> = {
-        let mut units = vec![Unit::ZERO; Unit::count(bytes.len())];
-        let Some(aligned) = Unit::copy_from(&mut units, bytes) else { return };
-        let base = aligned.as_ptr().addr();
-        let Ok(container) = Container::open(aligned, FileKind::Plan) else { return };
-        let place = |(index, section): (usize, embarca_plan::Section<'_>)| {
-            (index, section.bytes.as_ptr().addr() - base, section.bytes.len())
-        };
-        container.sections().enumerate().map(place).collect()
-    };
-    for (index, start, len) in sections {
-        let crc = embarca_plan::crc32(&bytes[start..start + len]);
-        let record = embarca_plan::HEADER_LEN + index * size_of::<embarca_plan::SectionRecord>();
-        let at = record + std::mem::offset_of!(embarca_plan::SectionRecord, crc);
-        bytes[at..at + 4].copy_from_slice(&crc.to_le_bytes());
-    }
-    if let Some(crc) = embarca_plan::header_crc(bytes) {
-        let at = std::mem::offset_of!(embarca_plan::HeaderRecord, crc);
-        bytes[at..at + 4].copy_from_slice(&crc.to_le_bytes());
-    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ pub mod records;
 mod registries;
 mod targets;
 mod words;
+mod writes;
 
 use std::fmt;
 
@@ -70,6 +71,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("no float in num::fixed", words::floats),
     ("unsafe stands at named borders and says why it is safe", words::unsafe_borders),
     ("nothing is left to do", words::unfinished),
+    ("files are written at one place", writes::check),
     ("files stay short", lengths::check),
     ("the changelog has an Unreleased heading", changelog),
 ];

@@ -1,6 +1,8 @@
 //! `embarca check PLAN --for T`
 
-use embarca::{LoadError, LoadOptions, Plan, Target, Verdict};
+use std::time::{Duration, Instant};
+
+use embarca::{Limits, LoadError, LoadOptions, Plan, Target, Verdict};
 use embarca_data::{DataLimits, read_file};
 
 use crate::args::Check;
@@ -125,9 +127,13 @@ fn examine(bytes: &[u8], target: &Target) -> Found {
     found
 }
 
+/// The plan's test vectors may take so long together.
+const VECTOR_TIME: Duration = Duration::from_secs(60);
+
 /// Runs the test vectors that the plan carries.
 fn prove(plan: &Plan, found: &mut Found) {
-    let verdicts = match plan.run_vectors() {
+    let deadline = Some(Instant::now() + VECTOR_TIME);
+    let verdicts = match plan.run_vectors_limited(Limits { deadline, ..Limits::default() }) {
         Ok(verdicts) => verdicts,
         Err(error) => return found.obstacles.push(format!("its test vectors do not run: {error}")),
     };

@@ -509,3 +509,12 @@ pub(super) fn contradictions() -> Vec<Bomb> {
         ),
     ]
 }
+
+/// A net of one layer of this type, with numbers that most types know.
+pub(crate) fn sample(kind: &str) -> Vec<u8> {
+    let field = kind.to_lowercase();
+    layer(
+        kind,
+        &format!("{field}_param {{ axis: 1 }} pooling_param {{ kernel_size: 2 stride: 2 }}"),
+    )
+}

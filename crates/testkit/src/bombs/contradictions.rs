@@ -259,3 +259,19 @@ pub fn odd() -> Vec<Odd> {
         },
     ]
 }
+
+/// Small models of one built-in operator: on a picture, and on lists of numbers.
+pub(crate) fn samples(number: i32) -> Vec<Vec<u8>> {
+    let rows: &[&[i32]] = &[&[2, 4]];
+    let picture: &[&[i32]] = &[&[1, 4, 4, 2]];
+    let of = |inputs, lists, reads| {
+        let net = Net { number, inputs, lists, outputs: rows, reads, options: (0, &[]) };
+        net.bytes()
+    };
+    vec![
+        of(picture, &[], &[0]),
+        of(rows, &[], &[0, 0]),
+        of(rows, &[&[0]], &[0, 1]),
+        of(rows, &[&[1, 1], &[1, 1], &[1, 1]], &[0, 1, 2, 3]),
+    ]
+}

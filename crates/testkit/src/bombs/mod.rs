@@ -3,11 +3,11 @@
 //! Every file is made here, by the builders in `proto` and `flat` or by damaging a sound one. What a
 //! case stands for is a public advisory, the number of an issue, or the law of the format that it breaks.
 
-mod caffe;
+pub(crate) mod caffe;
 pub mod contradictions;
 mod data;
 mod flat;
-mod onnx;
+pub(crate) mod onnx;
 mod plan;
 mod proto;
 mod tflite;

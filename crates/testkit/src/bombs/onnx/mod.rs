@@ -210,3 +210,25 @@ pub(super) fn contradictions() -> Vec<Bomb> {
         ),
     ]
 }
+
+/// Small models of one node of an operator: on a picture, on a picture and numbers, on rows.
+pub(crate) fn samples(op: &str, domain: &str) -> Vec<Vec<u8>> {
+    let of = |dims: &[i64], inputs: &[&str], constants: &[Vec<u8>]| {
+        let fields = [node_fields(op, inputs, &["y"], &[]), text(7, domain)].concat();
+        let opset = message(8, &[text(1, domain), int(2, 1)]);
+        let graph = [
+            value(11, "x", dims),
+            constants.concat(),
+            bytes(1, &fields),
+            message(12, &[text(1, "y")]),
+        ];
+        model(&graph, &[if domain.is_empty() { Vec::new() } else { opset }])
+    };
+    let w = floats("w", &[4, 4, 1, 1]);
+    vec![
+        of(&[1, 4, 4, 4], &["x"], &[]),
+        of(&[1, 4, 4, 4], &["x", "w", "b"], &[w, floats("b", &[4])]),
+        of(&[2, 4], &["x", "n"], &[longs("n", &[0])]),
+        of(&[2, 4], &["x", "n", "m", "k"], &["n", "m", "k"].map(|name| longs(name, &[1, 1]))),
+    ]
+}

@@ -1,0 +1,6 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    let target = embarca_testkit::fuzz::find("tflite").expect("it is in the list");
+    (target.run)(data);
+});
