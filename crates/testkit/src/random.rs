@@ -85,12 +85,7 @@ pub fn case(seed: u64, nodes: usize, style: Style) -> Case {
     let mut model = Model::new("random");
     let batch = 1 + random.below(3);
     let n = match random.once_in(3) {
-        true => {
-            let n = model.symbol("n");
-            // Plans are made for the size that is fed: others may be too small for a slice.
-            model.symbols[n.index()].preferred = batch as u32;
-            Dim::symbol(n)
-        }
+        true => Dim::symbol(model.symbol("n")),
         false => Dim::Known(batch as i64),
     };
     let b = Builder::new(&mut model, GraphId(0));

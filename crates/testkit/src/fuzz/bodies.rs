@@ -171,7 +171,12 @@ pub fn differential_case(data: &[u8]) -> Case {
 
 pub(super) fn differential(data: &[u8]) {
     let case = differential_case(data);
-    check(&case).unwrap_or_else(|difference| panic!("{difference}"));
+    match check(&case) {
+        Ok(()) => {}
+        // A slice may hold at the size that is fed and not at the one that plans are made for.
+        Err(refusal) if refusal.contains("has no value at the preferred sizes") => {}
+        Err(difference) => panic!("{difference}"),
+    }
 }
 
 pub(super) fn emb(data: &[u8]) {
