@@ -169,6 +169,8 @@ pub enum Decoder {
     EndToEnd,
     /// NanoDet: class scores and box distributions for each stride of 8, 16, 32 (and 64).
     Nanodet,
+    /// MTCNN's first net: windows of 12 pixels at one scale.
+    Mtcnn,
     /// MediaPipe's BlazeFace: 896 anchors on 128 by 128 pixels, six keypoints each.
     Blazeface,
     /// SSD boxes that are decoded: corners from 0 to 1.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use embarca::task::{PictureSpec, Spec, recognize};
-use embarca::{Feed, LoadOptions, Model, Pipeline, Plan, Src, Staged, Ty};
+use embarca::{Feed, LoadOptions, Model, OpenOptions, Pipeline, Plan, Src, Staged, Ty};
 use embarca_data::{DataLimits, Image, image, labels};
 use embarca_num::DType;
 
@@ -329,6 +329,30 @@ fn letterboxed_pictures_have_their_answers_in_place() {
         |quad: &[f32; 8]| boxed.iter().any(|other| 0.6 < overlap(bounds(quad), bounds(other)));
     let same = plain.iter().filter(|quad| found(quad)).count();
     assert!(12 <= same, "{same} of {}", plain.len());
+}
+
+#[test]
+fn windows_of_one_scale_find_faces() {
+    if zoo().is_none() {
+        return;
+    }
+    let shapes = vec![("data".to_owned(), vec![1, 3, 72, 50])];
+    let options = OpenOptions { shapes, ..OpenOptions::default() };
+    let path = zoo().unwrap().join("models/mtcnn_pnet.prototxt");
+    let model = Model::open_with(path, &options).unwrap();
+    let spec = recognize(&model.net(), true).unwrap();
+    let plan = model.plan(LoadOptions::default()).unwrap();
+    let mut staged = embarca::staged(&plan, &model.net(), &spec).unwrap();
+    run(&mut staged.pipeline, &picture("face.jpg").unwrap());
+    let boxes = floats(&staged.pipeline, "boxes");
+    let count = integers(&staged.pipeline, "count")[0] as usize;
+    let faces =
+        [[130.8, 80.2, 222.1, 203.3], [260.2, 47.0, 347.1, 168.2], [438.7, 118.1, 489.2, 184.5]];
+    for truth in faces {
+        // The first of three nets proposes; the others would move the boxes.
+        let fits = |corners: &[f32; 4]| 0.5 < overlap(*corners, truth);
+        assert!(boxes.as_chunks::<4>().0[..count].iter().any(fits), "{truth:?} in {boxes:?}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Detectors that answer for the cells of grids of several strides.
 
-use embarca_ir::{Dim, ops};
+use embarca_ir::{Dim, ValueId, ops};
 use embarca_kernels::reduce::Kind;
 
 use super::{Candidates, found, input_size, rows, sigmoid, table};
@@ -104,5 +104,64 @@ pub fn nanodet(spec: &Spec, net: &Net, stage: &mut Stage<'_>) -> Result<Candidat
         scores = sigmoid(stage, scores)?;
     }
     let boxes = stage.concat(&boxes, 0)?;
+    Ok(Candidates { boxes, scores, classes: None, points: None, unit: false, done: false })
+}
+
+/// The side of MTCNN's windows and the way from one to the next, in pixels.
+const WINDOW: (usize, usize) = (12, 2);
+
+/// MTCNN's first net: offsets and scores of windows, by number, with columns and rows of windows.
+fn windows(net: &Net) -> Option<(usize, usize, [usize; 2])> {
+    let of = |channels: usize| {
+        net.outputs.iter().enumerate().find_map(|(at, port)| match port.dims[..] {
+            [_, Some(c), Some(a), Some(b)] if c == channels => Some((at, [a, b])),
+            _ => None,
+        })
+    };
+    let ((boxes, cells), (scores, others)) = (of(4)?, of(2)?);
+    let [_, Some(3), Some(width), Some(height)] = net.inputs.first()?.dims[..] else { return None };
+    let fits = |side: usize| side.checked_sub(10).map(|rest| rest.div_ceil(2));
+    let fits = [fits(width), fits(height)] == cells.map(Some) && cells == others;
+    (net.outputs.len() == 2 && fits && cells != [1, 1]).then_some((boxes, scores, cells))
+}
+
+/// Caffe's MTCNN `pnet` over more than one window; its axes are width, then height.
+pub fn recognize_mtcnn(net: &Net) -> Option<Spec> {
+    let (boxes, scores, _) = windows(net).filter(|_| net.format == "Caffe")?;
+    let picture = PictureSpec {
+        axes: Some("ncwh".to_owned()),
+        mean: vec![127.5],
+        std: vec![128.0],
+        ..PictureSpec::default()
+    };
+    let (picture, labels) = (Some(picture), vec!["face".to_owned()]);
+    Some(Spec { picture, labels, outputs: vec![boxes, scores], ..found(Decoder::Mtcnn) })
+}
+
+/// Windows at one scale, moved by their offsets (shares of the window). Source: `generateBoundingBox`
+/// of MTCNN (Zhang et al. 2016).
+pub fn mtcnn(_: &Spec, net: &Net, stage: &mut Stage<'_>) -> Result<Candidates> {
+    let (boxes, scores, [columns, rows]) = windows(net).ok_or_else(|| {
+        TaskError::spec("the outputs are not those of MTCNN's first net over several windows")
+            .hint("--shapes data:1x3xWIDTHxHEIGHT gives its input a size")
+    })?;
+    let cells = columns * rows;
+    let mut flat = |output: usize, channels: usize| -> Result<ValueId> {
+        let x = stage.output(net, output)?;
+        let x = stage.reshape(x, &[channels, cells].map(|dim| Dim::from(dim as i64)))?;
+        Ok(stage.b.transpose(x, &[1, 0])?)
+    };
+    let (offsets, scores) = (flat(boxes, 4)?, flat(scores, 2)?);
+    let scores = stage.slice(scores, 1, 1, 2)?;
+    let (side, step) = WINDOW;
+    let corners = |at: usize| {
+        let (left, top) = (at / rows * step, at % rows * step);
+        [left, top, left + side, top + side].map(|x| x as f32).to_vec()
+    };
+    let table: Vec<Vec<f32>> = (0..cells).map(corners).collect();
+    let table = stage.table(&table);
+    let side = stage.b.scalar(side as f32);
+    let moved = stage.op(ops::Mul {}, &[offsets, side])?;
+    let boxes = stage.op(ops::Add {}, &[table, moved])?;
     Ok(Candidates { boxes, scores, classes: None, points: None, unit: false, done: false })
 }

@@ -84,6 +84,12 @@ const FAMILIES: &[Family] = &[
         limits: (0.4, 0.6),
     },
     Family {
+        decoder: Decoder::Mtcnn,
+        recognize: grids::recognize_mtcnn,
+        decode: grids::mtcnn,
+        limits: (0.6, 0.5),
+    },
+    Family {
         decoder: Decoder::EndToEnd,
         recognize: yolo::recognize_end_to_end,
         decode: yolo::end_to_end,
