@@ -1,6 +1,6 @@
 //! Windows, mel filters and cosine transforms: the tables of a sound front, formed in f64.
 
-use std::f64::consts::PI;
+use std::f64::consts::{LN_10, PI};
 
 use crate::error::TaskError;
 use crate::stage::Result;
@@ -59,7 +59,8 @@ impl Scale {
 
     fn mel(self, hertz: f64) -> f64 {
         match self {
-            Self::TensorFlow | Self::Htk => 1127.0 * (hertz / 700.0).ln_1p(),
+            Self::TensorFlow => 1127.0 * (hertz / 700.0).ln_1p(),
+            Self::Htk => 2595.0 / LN_10 * (hertz / 700.0).ln_1p(),
             Self::Slaney if hertz < 1000.0 => hertz * 3.0 / 200.0,
             Self::Slaney => 15.0 + (hertz / 1000.0).ln() * 27.0 / 6.4f64.ln(),
         }
@@ -67,7 +68,8 @@ impl Scale {
 
     fn hertz(self, mel: f64) -> f64 {
         match self {
-            Self::TensorFlow | Self::Htk => 700.0 * (mel / 1127.0).exp_m1(),
+            Self::TensorFlow => 700.0 * (mel / 1127.0).exp_m1(),
+            Self::Htk => 700.0 * (mel * LN_10 / 2595.0).exp_m1(),
             Self::Slaney if mel < 15.0 => mel * 200.0 / 3.0,
             Self::Slaney => 1000.0 * ((mel - 15.0) * 6.4f64.ln() / 27.0).exp(),
         }
