@@ -41,11 +41,12 @@ pub fn watch(program: &Path, args: &[&str], current: &Path) -> Result<Ended, Str
         if now != number {
             (number, since) = (now, Instant::now());
         }
-        if since.elapsed() > if number.is_some() { PATIENCE } else { FIRST } {
+        let patience = if number.is_some() { PATIENCE } else { FIRST };
+        if since.elapsed() > patience {
             // It may have ended meanwhile.
             let _ = child.kill();
             let _ = child.wait();
-            return Ok(Ended::Badly(format!("it did not end within {PATIENCE:?}")));
+            return Ok(Ended::Badly(format!("it did not end within {patience:?}")));
         }
         std::thread::sleep(Duration::from_millis(200));
     }

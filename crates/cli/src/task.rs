@@ -1,6 +1,6 @@
 //! Which task a model has: described, stored in the plan, or recognized; and the user's changes.
 
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use embarca::task::{PictureSpec, Spec};
 use embarca::{Pipeline, Staged, fed_with_pictures, staged};
@@ -21,17 +21,31 @@ pub fn read(path: &Path) -> Result<Spec> {
     let refuse = |error| Failure::refused(format!("{shown}: {error}"));
     let mut spec = Spec::from_toml(&text).map_err(refuse)?;
     if let Some(file) = spec.labels_file.take() {
-        let file = path.parent().unwrap_or(Path::new("")).join(file);
+        let file = beside(path, &file)?;
         let read = read_file(&file, &limits).and_then(|bytes| labels::read(&bytes, &limits));
         spec.labels = read.map_err(|error| error.in_file(&file))?;
     }
     if let Some(text) = &mut spec.text
         && let Some(file) = text.tokenizer.take()
     {
-        let file = path.parent().unwrap_or(Path::new("")).join(file);
+        let file = beside(path, &file)?;
         text.data = texts::tokenizer(&file)?.json();
     }
     Ok(spec)
+}
+
+/// A file that a description names: below the description's own folder.
+fn beside(description: &Path, name: &str) -> Result<PathBuf> {
+    let plain = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+    let file = description.parent().unwrap_or(Path::new("")).join(name);
+    if Path::new(name).components().all(plain) && file.metadata().is_ok_and(|data| data.is_file()) {
+        return Ok(file);
+    }
+    Err(Failure::refused(format!(
+        "{}: '{}' is no file below the description's folder",
+        description.display(),
+        name.escape_debug()
+    )))
 }
 
 /// The description that a plan holds, with what is stored beside it; `None` where it holds none.

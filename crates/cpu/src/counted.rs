@@ -19,13 +19,18 @@ pub(crate) struct Counted {
 impl Counted {
     /// All of an interface.
     pub fn of(interface: &Interface<'_>) -> Result<Vec<Self>, LoadError> {
+        let ports: Vec<_> = interface.outputs().collect();
+        // Whoever runs a plan numbers the outputs without the counts.
+        if !ports.is_sorted_by_key(embarca_plan::Port::is_count) {
+            return Err(LoadError::Unsupported("outputs behind the numbers that count others"));
+        }
         let mut found = Vec::new();
-        for (output, port) in interface.outputs().enumerate() {
+        for (output, port) in ports.iter().enumerate() {
             let Some((axis, by)) = port.counted() else { continue };
-            let number = |port: embarca_plan::Port<'_>| {
+            let number = |port: &embarca_plan::Port<'_>| {
                 port.is_count() && port.dtype() == DType::I64 && port.rank() == 0
             };
-            if port.rank() <= axis || !interface.outputs().nth(by).is_some_and(number) {
+            if port.rank() <= axis || !ports.get(by).is_some_and(number) {
                 return Err(LoadError::Unsupported("outputs that no number counts"));
             }
             found.push(Self { output, axis, by });

@@ -132,6 +132,10 @@ const PICTURES: [&[u8]; 2] = [b"\x89PNG", b"\xff\xd8\xff"];
 /// A whole file, refused when it is larger than a model may be.
 fn read(path: &Path, limits: &ImportLimits) -> Result<Vec<u8>> {
     let read = || -> Result<Vec<u8>, ErrorKind> {
+        // Opening a pipe would wait for whoever writes into it.
+        if path.metadata().is_ok_and(|data| !data.is_file()) {
+            return Err(std::io::Error::other("a model is a file, which this is not").into());
+        }
         let file = File::open(path)?;
         let size = file.metadata()?.len();
         let too_large = |size: u64| {

@@ -38,30 +38,12 @@ pub fn write(model: &ForeignModel<'_>) -> Result<Vec<u8>> {
     Ok(file.finish())
 }
 
-/// The name of each tensor of each graph; what a body reads of its caller has the caller's name.
+/// The name of each tensor of each graph.
 fn names<'m>(model: &'m ForeignModel<'_>) -> Vec<Vec<&'m str>> {
     let own = |graph: &'m ForeignGraph<'_>| -> Vec<&'m str> {
         graph.tensors.iter().map(|tensor| tensor.name.as_str()).collect()
     };
-    let mut names: Vec<Vec<&str>> = model.graphs.iter().map(own).collect();
-    // A body stands after the graphs that it calls, the main graph first.
-    let mut open = vec![0];
-    while let Some(caller) = open.pop() {
-        for callee in model.graphs[caller].nodes.iter().flat_map(called) {
-            for &(inner, outer) in &model.graphs[callee].captures {
-                names[callee][inner] = names[caller][outer];
-            }
-            open.push(callee);
-        }
-    }
-    names
-}
-
-fn called(node: &ForeignNode) -> impl Iterator<Item = usize> {
-    node.attrs.iter().filter_map(|(_, value)| match value {
-        AttrValue::Graph(graph) => Some(*graph),
-        _ => None,
-    })
+    model.graphs.iter().map(own).collect()
 }
 
 fn graph<'m>(model: &'m ForeignModel<'_>, names: &[Vec<&str>], index: usize) -> Result<Parts<'m>> {
@@ -71,9 +53,8 @@ fn graph<'m>(model: &'m ForeignModel<'_>, names: &[Vec<&str>], index: usize) -> 
         parts.message(1, node(model, names, index, item)?);
     }
     parts.field(text(2, if graph.name.is_empty() { "graph" } else { &graph.name }));
-    let captured = |at: &usize| graph.captures.iter().any(|(inner, _)| inner == at);
     for (at, item) in graph.tensors.iter().enumerate() {
-        if item.data.is_some() && !captured(&at) {
+        if item.data.is_some() {
             parts.message(5, tensor(item, Some(names[index][at]))?);
         }
     }

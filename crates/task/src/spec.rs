@@ -155,6 +155,8 @@ pub enum Scores {
     Logits,
     /// Numbers that a sigmoid turns into probabilities, one by one.
     Sigmoid,
+    /// Probabilities where they are none below 0 and sum to 1, otherwise logits: each answer tells.
+    Either,
 }
 
 /// How boxes or points are decoded.

@@ -27,6 +27,7 @@ use crate::op::{Io, Lowered, OpDef, Operands, Spelling, Tails};
 use crate::spell::{SpellError, Speller};
 use crate::types::TensorType;
 
+pub use compare::Comparison;
 pub use lookup::Table;
 pub use quantized_binary::Arithmetic;
 pub use recurrent::Activation;

@@ -39,7 +39,6 @@ pub struct Sheet<'s, 'm> {
     pub(super) nodes: Vec<ForeignNode>,
     inputs: Vec<usize>,
     outputs: Vec<usize>,
-    pub(super) captures: Vec<(usize, usize)>,
     views: Vec<Vec<View>>,
     /// The real numbers behind tensors of stored integers.
     pub(super) real: HashMap<usize, usize>,
@@ -63,7 +62,6 @@ impl<'s, 'm> Sheet<'s, 'm> {
             nodes: Vec::new(),
             inputs: Vec::new(),
             outputs: Vec::new(),
-            captures: Vec::new(),
             views: vec![Vec::new(); graph.values.len()],
             real: HashMap::new(),
             unrounded: HashMap::new(),
@@ -89,34 +87,6 @@ impl<'s, 'm> Sheet<'s, 'm> {
         self.read_states();
         self.body();
         self.write_states();
-        self.finish()
-    }
-
-    /// A graph that another one calls. Its first arguments become inputs, of the rest those tensors
-    /// of the caller that `captured` lists (ONNX's bodies read them by name).
-    pub(super) fn called(
-        mut self,
-        captured: &[(usize, ForeignTensor<'m>, TensorType)],
-    ) -> ForeignGraph<'m> {
-        let own = self.graph.inputs.len().saturating_sub(captured.len());
-        for (index, &input) in self.graph.inputs.iter().enumerate() {
-            let value = self.graph.value(input);
-            let tensor = match index.checked_sub(own).and_then(|at| captured.get(at)) {
-                Some((outer, tensor, ty)) => {
-                    self.tensors.push(ForeignTensor { data: None, ..tensor.clone() });
-                    self.types.push(ty.clone());
-                    self.captures.push((self.tensors.len() - 1, *outer));
-                    self.tensors.len() - 1
-                }
-                None => {
-                    let tensor = self.tensor(&value.name, value.ty.clone());
-                    self.inputs.push(tensor);
-                    tensor
-                }
-            };
-            self.show(input, identity(value.ty.rank()), tensor);
-        }
-        self.body();
         self.finish()
     }
 
@@ -550,10 +520,6 @@ impl<'s, 'm> Sheet<'s, 'm> {
                 continue;
             }
             node.inputs.iter().flatten().for_each(|&input| used[input] = true);
-            for called in graphs_of(&node) {
-                let captures = self.shared.graphs.get(called).map(|graph| &graph.captures);
-                captures.into_iter().flatten().for_each(|&(_, outer)| used[outer] = true);
-            }
             node.outputs.iter().flatten().for_each(|&output| used[output] = true);
             kept.push(node);
         }
@@ -571,20 +537,14 @@ impl<'s, 'm> Sheet<'s, 'm> {
         for node in &mut kept {
             let ports = node.inputs.iter_mut().chain(&mut node.outputs);
             ports.flatten().for_each(|port| *port = new(*port));
-            for called in graphs_of(node) {
-                if let Some(graph) = self.shared.graphs.get_mut(called) {
-                    graph.captures.iter_mut().for_each(|(_, outer)| *outer = new(*outer));
-                }
-            }
         }
-        let captures = self.captures.iter().filter(|(own, _)| used[*own]);
         ForeignGraph {
             name: self.graph.name.clone(),
             nodes: kept,
             tensors,
             inputs: self.inputs.into_iter().map(new).collect(),
             outputs: self.outputs.into_iter().map(new).collect(),
-            captures: captures.map(|&(own, outer)| (new(own), outer)).collect(),
+            captures: Vec::new(),
         }
     }
 }
@@ -606,12 +566,4 @@ fn turned(x: &TensorType, y: &TensorType) -> Option<Vec<usize>> {
             axis.filter(|&axis| x.dims[axis] == *dim)
         })
         .collect()
-}
-
-fn graphs_of(node: &ForeignNode) -> Vec<usize> {
-    let graph = |(_, value): &(String, AttrValue)| match value {
-        AttrValue::Graph(graph) => Some(*graph),
-        _ => None,
-    };
-    node.attrs.iter().filter_map(graph).collect()
 }

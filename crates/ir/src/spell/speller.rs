@@ -7,7 +7,7 @@ use super::layout::{identity, inverse, permuted};
 use super::sheet::Sheet;
 use crate::dim::Dim;
 use crate::foreign::{AttrValue, Format};
-use crate::ids::{GraphId, ValueId};
+use crate::ids::ValueId;
 use crate::model::{Def, Node};
 use crate::op::Operand;
 use crate::ops::Op;
@@ -664,29 +664,6 @@ impl<'p, 's, 'm> Speller<'p, 's, 'm> {
 
     pub(super) fn sheet(&mut self) -> &mut Sheet<'s, 'm> {
         self.sheet
-    }
-
-    /// A graph that the node calls, with all its inputs as arguments (TFLite) or the node's inputs
-    /// from `captured` on read by name (ONNX).
-    ///
-    /// # Errors
-    /// Only through a defect.
-    pub fn graph(&mut self, id: GraphId, captured: usize) -> Result<AttrValue, SpellError> {
-        let mut outer = Vec::new();
-        if !self.is_tflite() {
-            self.stored = true;
-            for index in captured..self.len() {
-                let wire = self.input(index)?;
-                outer.push((
-                    wire.0,
-                    self.sheet.tensors[wire.0].clone(),
-                    self.sheet.types[wire.0].clone(),
-                ));
-            }
-        }
-        let called = Sheet::new(self.sheet.shared, id).called(&outer);
-        self.sheet.shared.graphs.push(called);
-        Ok(AttrValue::Graph(self.sheet.shared.graphs.len() - 1))
     }
 }
 

@@ -2,9 +2,10 @@
 //!
 //! The back yields `scores` f32 `[C]` from the greatest down and `classes` i32 `[C]`.
 
-use embarca_ir::Dim;
 use embarca_ir::ops;
+use embarca_ir::{Dim, ValueId};
 use embarca_kernels::unary::Kind;
+use embarca_kernels::{compare, reduce};
 use embarca_num::DType;
 
 use crate::error::TaskError;
@@ -54,7 +55,7 @@ pub(super) fn meant(port: &Port) -> Scores {
         (Finish::Softmax | Finish::Sigmoid, _) => Scores::Probabilities,
         // What TFLite gives every softmax and sigmoid.
         (_, Some((scale, _))) if scale == 1.0 / 256.0 => Scores::Probabilities,
-        _ => Scores::Logits,
+        _ => Scores::Either,
     }
 }
 
@@ -71,8 +72,12 @@ pub fn resolve(spec: &mut Spec, net: &Net, notes: &mut Vec<String>) {
     let port = net.outputs.get(answer(spec, net, labels));
     let (None, Some(port)) = (spec.scores, port) else { return };
     let scores = meant(port);
-    if scores == Scores::Logits {
-        notes.push("the scores are no probabilities; a softmax of them is shown".into());
+    if scores == Scores::Either {
+        notes.push(
+            "scores that do not sum to 1 are shown through a softmax; scores = \"probabilities\" \
+             in a description leaves them alone"
+                .into(),
+        );
     }
     spec.scores = Some(scores);
 }
@@ -95,7 +100,8 @@ pub fn back(spec: &Spec, net: &Net, stage: &mut Stage<'_>, section: &mut Section
     match spec.scores.unwrap_or(Scores::Probabilities) {
         Scores::Probabilities => {}
         Scores::Sigmoid => x = stage.op(ops::Unary::plain(Kind::Sigmoid), &[x])?,
-        Scores::Logits => x = stage.op(ops::Softmax { axis: 0, beta: 1.0 }, &[x])?,
+        Scores::Logits => x = softmax(stage, x)?,
+        Scores::Either => x = either(stage, x)?,
     }
     let k = Dim::Known(len as i64);
     let op = ops::TopK { axis: 0, k, smallest: false, to: DType::I32 };
@@ -106,4 +112,29 @@ pub fn back(spec: &Spec, net: &Net, stage: &mut Stage<'_>, section: &mut Section
     stage.yields("scores", scores);
     stage.yields("classes", classes);
     Ok(())
+}
+
+fn softmax(stage: &mut Stage<'_>, x: ValueId) -> Result<ValueId> {
+    stage.op(ops::Softmax { axis: 0, beta: 1.0 }, &[x])
+}
+
+/// Scores `[C]` as they are where none is below 0 and they sum to 1 (within 0.01, as 8-bit scores
+/// may), otherwise their softmax.
+pub(super) fn either(stage: &mut Stage<'_>, x: ValueId) -> Result<ValueId> {
+    let soft = softmax(stage, x)?;
+    let mut over = |by| {
+        let by = ops::Reduction(by);
+        stage.op(ops::Reduce { by, axes: vec![0], keep: true }, &[x])
+    };
+    let (least, sum) = (over(reduce::Kind::Min)?, over(reduce::Kind::Sum)?);
+    let (one, zero) = (stage.b.scalar(-1.0), stage.b.scalar(-1e-5));
+    let (off, near) = (stage.op(ops::Add {}, &[sum, one])?, stage.b.scalar(0.01));
+    let off = stage.op(ops::Unary::plain(Kind::Abs), &[off])?;
+    let mut holds = |a, b| {
+        let holds = ops::Comparison(compare::Kind::LessEqual);
+        stage.op(ops::Compare { holds }, &[a, b])
+    };
+    let (sums, positive) = (holds(off, near)?, holds(zero, least)?);
+    let y = stage.op(ops::Select {}, &[sums, x, soft])?;
+    stage.op(ops::Select {}, &[positive, y, soft])
 }

@@ -76,6 +76,7 @@ pub fn probabilities(spec: &Spec, net: &Net, stage: &mut Stage<'_>) -> Result<Va
     match scores {
         Some(Scores::Sigmoid) => stage.op(ops::Unary::plain(Kind::Sigmoid), &[x]),
         Some(Scores::Logits) if 1 < classes => stage.op(ops::Softmax { axis: 0, beta: 1.0 }, &[x]),
+        Some(Scores::Either) if 1 < classes => classification::either(stage, x),
         _ => Ok(x),
     }
 }

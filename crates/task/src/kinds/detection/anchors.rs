@@ -151,6 +151,9 @@ fn second(spec: &Spec, net: &Net, stage: &mut Stage<'_>) -> Result<ValueId> {
     let x = match spec.scores {
         Some(Scores::Logits) => stage.op(ops::Softmax { axis: 1, beta: 1.0 }, &[x])?,
         Some(Scores::Sigmoid) => sigmoid(stage, x)?,
+        Some(Scores::Either) => {
+            return Err(TaskError::spec("scores = 'either' is for classes, not for boxes"));
+        }
         Some(Scores::Probabilities) | None => x,
     };
     stage.slice(x, 1, 1, 2)

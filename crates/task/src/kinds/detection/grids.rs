@@ -138,6 +138,9 @@ pub fn recognize_mtcnn(net: &Net) -> Option<Spec> {
     Some(Spec { picture, labels, outputs: vec![boxes, scores], ..found(Decoder::Mtcnn) })
 }
 
+/// Places of a grid that a table is made for.
+const MOST_CELLS: usize = 1 << 20;
+
 /// Windows at one scale, moved by their offsets (shares of the window). Source: `generateBoundingBox`
 /// of MTCNN (Zhang et al. 2016).
 pub fn mtcnn(_: &Spec, net: &Net, stage: &mut Stage<'_>) -> Result<Candidates> {
@@ -145,7 +148,10 @@ pub fn mtcnn(_: &Spec, net: &Net, stage: &mut Stage<'_>) -> Result<Candidates> {
         TaskError::spec("the outputs are not those of MTCNN's first net over several windows")
             .hint("--shapes data:1x3xWIDTHxHEIGHT gives its input a size")
     })?;
-    let cells = columns * rows;
+    let cells =
+        columns.checked_mul(rows).filter(|cells| *cells <= MOST_CELLS).ok_or_else(|| {
+            TaskError::spec(format!("{columns} by {rows} windows are more than {MOST_CELLS}"))
+        })?;
     let mut flat = |output: usize, channels: usize| -> Result<ValueId> {
         let x = stage.output(net, output)?;
         let x = stage.reshape(x, &[channels, cells].map(|dim| Dim::from(dim as i64)))?;
