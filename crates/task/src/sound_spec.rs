@@ -167,6 +167,56 @@ impl SoundSpec {
     }
 }
 
+/// Features that have frames; of them, spectra; of those, bands of the mel scale.
+const FRAMES: &[&str] = &["spectrogram", "mel", "mfcc", "micro"];
+const SPECTRA: &[&str] = &["spectrogram", "mel", "mfcc"];
+const MEL: &[&str] = &["mel", "mfcc"];
+const BANDS: &[&str] = &["mel", "mfcc", "micro"];
+/// Features whose samples and numbers are real.
+const REAL: &[&str] = &["samples", "spectrogram", "mel", "mfcc"];
+
+impl SoundSpec {
+    /// Refuses keys that say nothing about these features. (`input`, `rate`, `features`, `window`, `hop`
+    /// and `lead` belong to all.)
+    pub(crate) fn check_keys(&self, features: &str) -> Result<(), TaskError> {
+        let keys: [(&str, bool, &[&str]); 24] = [
+            ("step", self.step.is_some(), FRAMES),
+            ("frames", self.frames.is_some(), FRAMES),
+            ("first", self.first.is_some(), FRAMES),
+            ("context", self.context.is_some(), &["samples"]),
+            ("gain", self.gain.is_some(), REAL),
+            ("level", self.level.is_some(), REAL),
+            ("preemphasis", self.preemphasis.is_some(), REAL),
+            ("shape", self.shape.is_some(), SPECTRA),
+            ("fft", self.fft.is_some(), SPECTRA),
+            ("spectrum", self.spectrum.is_some(), SPECTRA),
+            ("bands", self.bands.is_some(), BANDS),
+            ("low", self.low.is_some(), BANDS),
+            ("high", self.high.is_some(), BANDS),
+            ("mel", self.mel.is_some(), MEL),
+            ("area", self.area.is_some(), MEL),
+            ("log", self.log.is_some(), SPECTRA),
+            ("offset", self.offset.is_some(), SPECTRA),
+            ("floor", self.floor.is_some(), SPECTRA),
+            ("coefficients", self.coefficients.is_some(), &["mfcc"]),
+            ("dct", self.dct.is_some(), &["mfcc"]),
+            ("normalize", self.normalize.is_some(), SPECTRA),
+            ("mean", !self.mean.is_empty(), REAL),
+            ("std", !self.std.is_empty(), REAL),
+            ("rounding", self.rounding.is_some(), &["micro"]),
+        ];
+        let known = FRAMES.contains(&features) || REAL.contains(&features);
+        let foreign = |(_, given, of): &&(&str, bool, &[&str])| *given && !of.contains(&features);
+        match keys.iter().find(foreign).filter(|_| known) {
+            Some((key, _, of)) => Err(TaskError::spec(format!(
+                "sound: {key} does not belong to features = '{features}'"
+            ))
+            .hint(format!("it is for {}", of.join(", ")))),
+            None => Ok(()),
+        }
+    }
+}
+
 impl EventSpec {
     /// Refuses numbers that nothing can be made of.
     pub(crate) fn check(&self) -> Result<(), TaskError> {

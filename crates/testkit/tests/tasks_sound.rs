@@ -505,7 +505,22 @@ fn contradictions_are_refused() {
         ("features = \"samples\"", &[1, 49, 10], "does not take a row of samples"),
         ("features = \"samples\"\nwindow = 9", &[1, 490], "takes 490 samples"),
         ("features = \"micro\"", &[1, 49, 10], "no frames of 40"),
-        ("features = \"micro\"\nhigh = 8500", &[1, 49, 40], "beyond half the rate"),
+        ("features = \"micro\"\nhigh = 8500", &[1, 49, 40], "125 to 8500 Hz at 16000 Hz"),
+        ("features = \"micro\"\nlow = 7600", &[1, 49, 40], "7600 to 7500 Hz"),
+        ("features = \"micro\"\nlow = -1", &[1, 49, 40], "-1 to 7500 Hz"),
+        ("features = \"micro\"\nhigh = 8000", &[1, 49, 40], "half the rate"),
+        ("features = \"micro\"\nstep = 320\nhop = 500", &[1, 49, 40], "no multiple of step"),
+        ("features = \"micro\"\nstep = 320\nhop = 160", &[1, 49, 40], "no multiple of step"),
+        (
+            "features = \"mfcc\"\nwindow = 41\nfft = 41\nbands = 100000\ncoefficients = 100000",
+            &[1, 1, 100_000],
+            "times bands is too large",
+        ),
+        (
+            "features = \"mel\"\nwindow = 41\nfft = 50\nbands = 100000",
+            &[1, 1, 100_000],
+            "times bands is too large",
+        ),
         ("features = \"micro\"\nwindow = 20", &[1, 49, 40], "33 to 8192"),
         ("features = \"micro\"\nrounding = \"tflm\"", &[1, 49, 40], "the input takes f32"),
         ("features = \"micro\"\nlevel = \"peak\"", &[1, 49, 40], "does not belong"),
@@ -514,6 +529,54 @@ fn contradictions_are_refused() {
         let spec = Spec::from_toml(&format!("[sound]\n{table}")).unwrap();
         let error = embarca::task::stages(&spec, &net(dims)).unwrap_err().to_string();
         assert!(error.contains(part), "{table}: {error}");
+    }
+    // Each key, and the features that it says something about.
+    let all = ["samples", "spectrogram", "mel", "mfcc", "micro"];
+    for (key, of) in [
+        ("step = 160", &all[1..]),
+        ("frames = 49", &all[1..]),
+        ("first = \"time\"", &all[1..]),
+        ("context = 8", &all[..1]),
+        ("gain = 2.0", &all[..4]),
+        ("level = \"peak\"", &all[..4]),
+        ("preemphasis = 0.9", &all[..4]),
+        ("shape = \"hann\"", &all[1..4]),
+        ("fft = 512", &all[1..4]),
+        ("spectrum = \"power\"", &all[1..4]),
+        ("bands = 40", &all[2..]),
+        ("low = 130.0", &all[2..]),
+        ("high = 7000.0", &all[2..]),
+        ("mel = \"htk\"", &all[2..4]),
+        ("area = \"slaney\"", &all[2..4]),
+        ("log = \"ten\"", &all[1..4]),
+        ("offset = 1.0", &all[1..4]),
+        ("floor = 1.0", &all[1..4]),
+        ("coefficients = 13", &all[3..4]),
+        ("dct = \"ortho\"", &all[3..4]),
+        ("normalize = \"clip\"", &all[1..4]),
+        ("mean = [1.0]", &all[..4]),
+        ("std = [2.0]", &all[..4]),
+        ("rounding = \"input\"", &all[4..]),
+        ("hop = 320", &all[..]),
+        ("lead = 8", &all[..]),
+    ] {
+        for (features, dims) in all.iter().zip([
+            &[1, 16000][..],
+            &[1, 49, 257],
+            &[1, 49, 40],
+            &[1, 49, 13],
+            &[1, 49, 40],
+        ]) {
+            let table = format!("[sound]\nfeatures = \"{features}\"\n{key}");
+            let spec = Spec::from_toml(&table).unwrap();
+            let stages = embarca::task::stages(&spec, &net(dims));
+            let refused = stages.err().map(|error| error.to_string());
+            match (of.contains(features), &refused) {
+                (true, None) => {}
+                (false, Some(error)) if error.contains("does not belong") => {}
+                _ => panic!("{table}: {refused:?}"),
+            }
+        }
     }
     for (table, part) in [
         ("[sound]\nrate = 0", "between 1000 and 768000"),

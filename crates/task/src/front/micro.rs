@@ -88,7 +88,9 @@ impl Micro {
         }
         if bins <= bin {
             let high = self.edges[1];
-            return Err(TaskError::spec(format!("sound: high = {high} is beyond half the rate")));
+            return Err(TaskError::spec(format!(
+                "sound: high = {high} reaches half the rate, which is beyond micro features"
+            )));
         }
         let mut bank = Bank { range: [first, bin], ..Bank::default() };
         // Empty filters share one block of zeros in front of the others.

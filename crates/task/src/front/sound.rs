@@ -113,14 +113,12 @@ pub fn front(task: &Spec, net: &Net, section: &mut Section) -> Result<Model> {
     let mut model = Model::new("front");
     let mut stage = Stage::new(&mut model);
     let features = spec.features.as_deref().unwrap_or("samples");
+    spec.check_keys(features)?;
     let (x, pace) = match features {
         "samples" => raw(spec, port, &mut stage)?,
         "micro" => micro(spec, port, &mut stage)?,
         "spectrogram" | "mel" | "mfcc" => spectral(spec, port, features, &mut stage)?,
-        other => {
-            return Err(TaskError::spec(format!("sound: features = '{other}' is not known"))
-                .hint("samples, spectrogram, mel, mfcc and micro are"));
-        }
+        other => return Err(unknown(other)),
     };
     stage.yields(&format!("in{input}"), x);
     rates(task, net, spec, &mut stage)?;
@@ -135,6 +133,21 @@ pub fn front(task: &Spec, net: &Net, section: &mut Section) -> Result<Model> {
         section.values.push((name.to_owned(), value as f32));
     }
     Ok(model)
+}
+
+fn unknown(features: &str) -> TaskError {
+    TaskError::spec(format!("sound: features = '{features}' is not known"))
+        .hint("samples, spectrogram, mel, mfcc and micro are")
+}
+
+/// The edges of bands in Hz, between 0 and half the rate.
+fn edges(spec: &SoundSpec, low: f32, high: f32) -> Result<[f32; 2]> {
+    let [low, high] = [spec.low.unwrap_or(low), spec.high.unwrap_or(high)];
+    let rate = spec.rate();
+    if !(0.0..high).contains(&low) || f64::from(rate) / 2.0 < f64::from(high) {
+        return Err(TaskError::spec(format!("sound: bands from {low} to {high} Hz at {rate} Hz")));
+    }
+    Ok([low, high])
 }
 
 /// Inputs that ask for the rate are told.
@@ -187,30 +200,7 @@ fn leveled(spec: &SoundSpec, stage: &mut Stage<'_>, len: usize) -> Result<ValueI
     Ok(x)
 }
 
-/// Keys that say nothing about these features are mistakes.
-fn refuse(features: &str, given: &[(&str, bool)]) -> Result<()> {
-    match given.iter().find(|(_, given)| *given) {
-        Some((key, _)) => {
-            Err(TaskError::spec(format!("sound: {key} does not belong to features = '{features}'")))
-        }
-        None => Ok(()),
-    }
-}
-
 fn raw(spec: &SoundSpec, port: &Port, stage: &mut Stage<'_>) -> Result<(ValueId, Pace)> {
-    refuse(
-        "samples",
-        &[
-            ("fft", spec.fft.is_some()),
-            ("shape", spec.shape.is_some()),
-            ("bands", spec.bands.is_some()),
-            ("mel", spec.mel.is_some()),
-            ("coefficients", spec.coefficients.is_some()),
-            ("normalize", spec.normalize.is_some()),
-            ("step", spec.step.is_some()),
-            ("frames", spec.frames.is_some()),
-        ],
-    )?;
     let rank = port.dims.len();
     let context = spec.context.unwrap_or(0);
     let known: Vec<usize> = port.dims.iter().flatten().copied().filter(|&dim| dim != 1).collect();
@@ -255,35 +245,18 @@ fn raw(spec: &SoundSpec, port: &Port, stage: &mut Stage<'_>) -> Result<(ValueId,
 }
 
 fn micro(spec: &SoundSpec, port: &Port, stage: &mut Stage<'_>) -> Result<(ValueId, Pace)> {
-    refuse(
-        "micro",
-        &[
-            ("fft", spec.fft.is_some()),
-            ("shape", spec.shape.is_some()),
-            ("spectrum", spec.spectrum.is_some()),
-            ("mel", spec.mel.is_some()),
-            ("area", spec.area.is_some()),
-            ("log", spec.log.is_some()),
-            ("offset", spec.offset.is_some()),
-            ("floor", spec.floor.is_some()),
-            ("coefficients", spec.coefficients.is_some()),
-            ("normalize", spec.normalize.is_some()),
-            ("level", spec.level.is_some()),
-            ("gain", spec.gain.is_some()),
-            ("preemphasis", spec.preemphasis.is_some()),
-            ("context", spec.context.is_some()),
-            ("mean", !spec.mean.is_empty()),
-            ("std", !spec.std.is_empty()),
-        ],
-    )?;
     let rate = spec.rate();
     let front = Micro {
         rate,
         window: spec.window.unwrap_or(rate as usize * 3 / 100),
         bands: spec.bands.unwrap_or(40),
-        edges: [spec.low.unwrap_or(125.0), spec.high.unwrap_or(7500.0)],
+        edges: edges(spec, 125.0, 7500.0)?,
     };
     let step = spec.step.unwrap_or(rate as usize / 50);
+    if let Some(hop) = spec.hop.filter(|&hop| hop == 0 || !hop.is_multiple_of(step)) {
+        let what = format!("sound: hop = {hop} is no multiple of step = {step}");
+        return Err(TaskError::spec(what).hint("micro features are asked after whole steps"));
+    }
     let layout = layout(spec, port, front.bands)?;
     let exact = match spec.rounding.as_deref() {
         None | Some("input") => false,
@@ -312,7 +285,7 @@ fn micro(spec: &SoundSpec, port: &Port, stage: &mut Stage<'_>) -> Result<(ValueI
     };
     let x = arranged(stage, x, &layout)?;
     let every = match spec.hop {
-        Some(hop) => (hop / step.max(1)).max(1),
+        Some(hop) => hop / step,
         None if 20 <= frames => frames / 8,
         None => frames,
     };
@@ -325,19 +298,7 @@ fn spectral(
     features: &str,
     stage: &mut Stage<'_>,
 ) -> Result<(ValueId, Pace)> {
-    refuse(
-        features,
-        &[("rounding", spec.rounding.is_some()), ("context", spec.context.is_some())],
-    )?;
     let plain = features == "spectrogram";
-    refuse(
-        features,
-        &[
-            ("bands", plain && spec.bands.is_some()),
-            ("mel", plain && spec.mel.is_some()),
-            ("coefficients", features != "mfcc" && spec.coefficients.is_some()),
-        ],
-    )?;
     let rate = spec.rate();
     let window = spec.window.unwrap_or(rate as usize / 40);
     let step = spec.step.unwrap_or(rate as usize / 100).max(1);
@@ -358,8 +319,10 @@ fn spectral(
         "mel" => bands,
         _ => coefficients,
     };
-    if MOST < bands.saturating_mul(fft) {
-        return Err(TaskError::spec("sound: fft times bands is too large"));
+    // Two tables: from the spectrum to bands, from bands to coefficients.
+    let longest = if features == "mfcc" { fft.max(coefficients) } else { fft };
+    if !plain && MOST < bands.saturating_mul(longest) {
+        return Err(TaskError::spec("sound: fft or coefficients times bands is too large"));
     }
     let layout = layout(spec, port, width)?;
     let frames = layout.frames;
@@ -384,13 +347,7 @@ fn spectral(
     };
     let mut x = stage.op(ops::Spectrum { length: fft, power }, &[x])?;
     if !plain {
-        let half = f64::from(rate) / 2.0;
-        let [low, high] = [spec.low.map_or(0.0, f64::from), spec.high.map_or(half, f64::from)];
-        if !(0.0..high).contains(&low) || half < high {
-            return Err(TaskError::spec(format!(
-                "sound: bands from {low} to {high} Hz at {rate} Hz"
-            )));
-        }
+        let edges = edges(spec, 0.0, rate as f32 / 2.0)?.map(f64::from);
         let equal_area = match spec.area.as_deref() {
             None | Some("none") => false,
             Some("slaney") => true,
@@ -400,7 +357,7 @@ fn spectral(
             }
         };
         let scale = Scale::named(spec.mel.as_deref().unwrap_or("htk"))?;
-        let filters = Filters { scale, fft, rate, bands, edges: [low, high], equal_area };
+        let filters = Filters { scale, fft, rate, bands, edges, equal_area };
         let filters = stage.b.f32s(&[fft / 2 + 1, bands], &filters.matrix());
         x = stage.op(ops::Matmul { transpose_a: false, transpose_b: false }, &[x, filters])?;
     }
