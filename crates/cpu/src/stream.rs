@@ -21,7 +21,7 @@ pub struct Span {
 /// A pipeline whose front takes `samples`, and the samples that wait for it.
 ///
 /// The front runs on overlapping windows; every so many of its runs the model and its back do. What
-/// they carry over lives in the pipeline. From the second answer on nothing is allocated.
+/// they carry over lives in the pipeline. From the second answer on feeding it allocates nothing.
 #[derive(Debug)]
 pub struct Stream {
     pipeline: Pipeline,
@@ -51,7 +51,8 @@ impl Stream {
     /// A pipeline as a stream of sound; gives it back where its task takes none.
     ///
     /// # Errors
-    /// The pipeline, when the task does not say how often its front runs.
+    /// The pipeline, when the task does not say how often its front runs, or when what one answer is
+    /// about, or what lies between two, exceeds 2^24 samples.
     pub fn new(pipeline: Pipeline, task: &Task) -> Result<Self, Box<Pipeline>> {
         let value = |name: &str, least: f32| -> Option<usize> {
             let (_, value) = task.values.iter().find(|(known, _)| known == name)?;
@@ -63,8 +64,14 @@ impl Stream {
                     .map(|name| value(name, 1.0));
             Some((rate?, window?, step?, rows?, every?, value("sound-lead", 0.0)?))
         };
+        // Bounds what the end of a sound may run over.
+        let fits =
+            |&(_, window, step, rows, every, _): &(usize, usize, usize, usize, usize, usize)| {
+                let [clip, hop] = [rows - 1, every].map(|runs| runs.saturating_mul(step));
+                clip.saturating_add(window).max(hop) <= MOST as usize
+            };
         let Some((rate, window, step, rows, every, lead)) =
-            numbers().filter(|_| pipeline.takes("samples"))
+            numbers().filter(|_| pipeline.takes("samples")).filter(fits)
         else {
             return Err(Box::new(pipeline));
         };

@@ -299,6 +299,31 @@ fn a_plan_hears_what_its_model_hears() {
     }
 }
 
+#[test]
+fn a_stream_is_bounded() {
+    if zoo().is_none() {
+        return;
+    }
+    let model = open("micro_speech_int8.tflite");
+    let (net, plan) = (model.net(), model.plan(LoadOptions::default()).unwrap());
+    let spec = recognize_sound(&net, false).unwrap();
+    for (name, value, fits) in [
+        ("sound-rows", 49.0, true),
+        ("sound-rows", 50_000.0, true),
+        ("sound-rows", 53_000.0, false),
+        ("sound-rows", 16_777_216.0, false),
+        ("sound-every", 52_000.0, true),
+        ("sound-every", 53_000.0, false),
+        ("sound-every", 0.0, false),
+        ("sound-step", 16_777_216.0, false),
+    ] {
+        let Staged { pipeline, mut task } = embarca::staged(&plan, &net, &spec).unwrap();
+        let found = task.values.iter_mut().find(|(known, _)| known == name);
+        found.expect(name).1 = value;
+        assert_eq!(Stream::new(pipeline, &task).is_ok(), fits, "{name} = {value}");
+    }
+}
+
 /// A net that takes f32 of these dimensions.
 fn net(dims: &[usize]) -> Net {
     let port = Port {
@@ -509,6 +534,7 @@ fn contradictions_are_refused() {
         ("features = \"micro\"\nlow = 7600", &[1, 49, 40], "7600 to 7500 Hz"),
         ("features = \"micro\"\nlow = -1", &[1, 49, 40], "-1 to 7500 Hz"),
         ("features = \"micro\"\nhigh = 8000", &[1, 49, 40], "half the rate"),
+        ("features = \"micro\"\nstep = 4000000", &[1, 49, 40], "too large"),
         ("features = \"micro\"\nstep = 320\nhop = 500", &[1, 49, 40], "no multiple of step"),
         ("features = \"micro\"\nstep = 320\nhop = 160", &[1, 49, 40], "no multiple of step"),
         (

@@ -258,6 +258,9 @@ fn micro(spec: &SoundSpec, port: &Port, stage: &mut Stage<'_>) -> Result<(ValueI
         return Err(TaskError::spec(what).hint("micro features are asked after whole steps"));
     }
     let layout = layout(spec, port, front.bands)?;
+    if MOST < layout.frames.saturating_mul(step) {
+        return Err(TaskError::spec("sound: the frames are too large"));
+    }
     let exact = match spec.rounding.as_deref() {
         None | Some("input") => false,
         Some("tflm") => true,
