@@ -50,7 +50,11 @@ struct Open {
     class: usize,
     first: Span,
     last: Span,
+    /// That of the greatest score, which is `score`.
+    best: Span,
     score: f32,
+    /// Whether spans overlap.
+    shared: bool,
     /// Where it fell below the score at which it ends.
     below: Option<i64>,
 }
@@ -91,8 +95,11 @@ impl Events {
             let score = scores.get(open.class).copied().unwrap_or(0.0);
             let stays = self.release <= score && best.is_none();
             if best == Some(open.class) || (stays && open.below.is_none()) {
+                open.shared |= span.start < open.last.end;
                 (open.last, open.below) = (span, None);
-                open.score = open.score.max(score);
+                if open.score < score {
+                    (open.best, open.score) = (span, score);
+                }
             }
             if best == Some(open.class) || stays {
                 return events;
@@ -107,7 +114,8 @@ impl Events {
         }
         if let Some(class) = best.filter(|_| self.open.is_none()) {
             let score = scores[class];
-            self.open = Some(Open { class, first: span, last: span, score, below: None });
+            let [first, last, best] = [span; 3];
+            self.open = Some(Open { class, first, last, best, score, shared: false, below: None });
             let at = if self.overlap(span) { span.end } else { span.start };
             let at = (at as f64 / self.rate - self.margin).max(self.last).max(0.0);
             events[1] = Some(Event::Begins { class, at, score });
@@ -132,9 +140,12 @@ impl Events {
     }
 
     fn end(&mut self, open: &Open) -> Event {
-        // Where clips overlap, what they have in common holds the event.
+        // Where clips overlap, what they have in common holds the event; where they have nothing in
+        // common, the likeliest does.
         let (start, end) = if open.last.start < open.first.end && open.first != open.last {
             (open.last.start, open.first.end)
+        } else if open.shared && self.overlap(open.best) {
+            (open.best.start, open.best.end)
         } else {
             (open.first.start, open.last.end)
         };
@@ -203,5 +214,19 @@ mod tests {
                 Event::Ends { class: 1, start: 0.4, end: 1.2, score: 0.7, counts: true },
             ]
         );
+    }
+    #[test]
+    fn a_word_is_no_longer_than_its_clip() {
+        let mut events = events(&[("score", 0.5)]);
+        let scores = [0.1, 0.6, 0.7, 0.6, 0.8, 0.9, 0.8, 0.6, 0.1];
+        let mut found = Vec::new();
+        for (i, score) in scores.into_iter().enumerate() {
+            let start = 200 * i as i64;
+            found.extend(
+                events.push(Span { start, end: start + 1000 }, &[score]).into_iter().flatten(),
+            );
+        }
+        let ends = Event::Ends { class: 0, start: 1.0, end: 2.0, score: 0.9, counts: true };
+        assert_eq!(found[1..], [ends]);
     }
 }
