@@ -28,7 +28,6 @@ pub fn bert(text: &str) -> Result<Value> {
     };
     let (unknown, first, last) = (id("[UNK]")?, id("[CLS]")?, id("[SEP]")?);
     let special = |piece: &str| piece.starts_with('[') && piece.ends_with(']');
-    // Letters like \u{211d} are capital and have no other form.
     // Letters that are capital and have no small form say nothing.
     let cased = lines.iter().any(|piece| !special(piece.trim()) && piece.to_lowercase() != **piece);
     let named = [("[PAD]", id("[PAD]").ok()), ("[UNK]", Some(unknown)), ("[CLS]", Some(first))];
