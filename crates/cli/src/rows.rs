@@ -22,7 +22,7 @@ enum Data {
     /// Rows that follow each other in time.
     Rows { columns: usize, values: Vec<f32> },
     /// Windows that are cut already.
-    Windows { rows: usize, columns: usize, all: Vec<Vec<f32>> },
+    Windows { rows: usize, columns: usize, all: Vec<f32> },
 }
 
 impl Data {
@@ -116,23 +116,27 @@ pub fn run(args: &args::Run, engine: &Engine, spec: &Spec) -> Result {
     });
     spec.table = Some(of_table.clone());
     let staged = crate::task::around(engine, &args.model, &spec)?;
-    let mut items = Vec::new();
+    let mut cuts = Vec::new();
     for (path, data) in parts {
         let name = path.display().to_string();
-        let several = 1 < args.inputs.len();
-        let cut = windows(data, window, step.max(1)).map_err(|failure| failure.within(&name))?;
-        for (place, values) in cut {
+        let cut = Cut::new(data, window, step.max(1)).map_err(|failure| failure.within(&name))?;
+        cuts.push((name, cut));
+    }
+    let several = 1 < args.inputs.len();
+    let many = 1 < cuts.iter().map(|(_, cut)| cut.count).sum::<usize>();
+    let mut job = Job::new(args, engine, staged, many)?;
+    for (name, cut) in &cuts {
+        // One window at a time: those that overlap are many times their table.
+        for (place, values) in (0..cut.count).map(|at| cut.window(at)) {
             let name = match (several, place.is_empty()) {
                 (false, false) => place,
                 (true, false) => format!("{name} {place}"),
                 (_, true) => name.clone(),
             };
             let rows = Array::from_slice(&[window.rows, window.columns], &values)?;
-            items.push(Item { name, feeds: vec![("rows", rows)] });
+            job.item(&Item { name, feeds: vec![("rows", rows)] })?;
         }
     }
-    let mut job = Job::new(args, engine, staged, 1 < items.len())?;
-    items.iter().try_for_each(|item| job.item(item))?;
     job.finish()
 }
 
@@ -193,10 +197,7 @@ fn of_array(array: &Array) -> Result<Data> {
     let values = array.to_f32()?;
     Ok(match array.dims[..] {
         [columns] | [_, columns] => Data::Rows { columns, values },
-        [_, rows, columns] if 0 < rows * columns => {
-            let all = values.chunks(rows * columns).map(<[f32]>::to_vec).collect();
-            Data::Windows { rows, columns, all }
-        }
+        [_, rows, columns] if 0 < rows * columns => Data::Windows { rows, columns, all: values },
         _ => {
             let dims = show::dims(&array.dims);
             return Err(Failure::refused(format!("an array {dims} holds no rows")));
@@ -209,64 +210,90 @@ fn turn(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     (0..rows * columns).map(|i| values[i % columns * rows + i / columns]).collect()
 }
 
-/// The windows of data, each with its place.
-fn windows(data: Data, window: table::Window, step: usize) -> Result<Vec<(String, Vec<f32>)>> {
-    let table::Window { rows, columns, turned } = window;
-    let (given, values) = match data {
-        Data::Windows { rows: r, columns: c, all } => {
-            let exchanged = (r, c) == (columns, rows) && rows != columns;
-            if r * c != rows * columns {
-                let what = format!("windows of {r}x{c}; the model takes {rows}x{columns}");
-                return Err(Failure::refused(what));
-            }
-            let named = |(i, values): (usize, Vec<f32>)| {
-                let values = if exchanged { turn(&values, rows, columns) } else { values };
-                (format!("window {}", i + 1), values)
-            };
-            return Ok(all.into_iter().enumerate().map(named).collect());
-        }
-        Data::Rows { columns, values } => (columns, values),
-    };
-    let (kept, skipped) = match given {
-        _ if given == columns => (0..given, None),
-        // What stands in one row may be all that the model takes.
-        _ if given == rows * columns && 1 < rows => {
-            let all = values.chunks(given).enumerate();
-            let all = all.map(|(i, row)| {
-                let row = if turned { turn(row, rows, columns) } else { row.to_vec() };
-                (format!("row {}", i + 1), row)
-            });
-            return Ok(all.collect());
-        }
-        _ if given == columns + 1 => (0..columns, Some(given)),
-        _ => {
-            let takes = show::number(columns, "column");
-            let what = format!("the model takes {takes}, the table has {given}");
-            return Err(Failure::refused(what)
-                .next("columns = ['a', 'b'] in [table] names those that the model takes"));
-        }
-    };
-    if let Some(last) = skipped {
-        show::note(&format!("column {last} is left out: it may be a label"));
-    }
-    let table: Vec<&[f32]> = values.chunks_exact(given.max(1)).collect();
-    if table.len() < rows {
-        let (given, wanted) = (show::number(table.len(), "row"), rows);
-        return Err(Failure::refused(format!("{given}, and the model takes {wanted} at once")));
-    }
-    let mut cut = Vec::new();
-    let mut at = 0;
-    while at + rows <= table.len() {
-        let part = table[at..at + rows].iter().flat_map(|row| &row[kept.clone()]);
-        let name = match (table.len(), rows) {
-            (1, 1) => String::new(),
-            (_, 1) => format!("row {}", at + 1),
-            _ => format!("rows {}-{}", at + 1, at + rows),
+/// How the windows of data are cut from it.
+struct Cut {
+    values: Vec<f32>,
+    /// Values of a row, and those of them that are left out at its end.
+    row: usize,
+    skipped: usize,
+    /// Rows of a window, and from one to the next.
+    rows: usize,
+    step: usize,
+    /// Windows.
+    count: usize,
+    /// What a window is called with its number.
+    word: &'static str,
+    /// Rows and columns of windows that stand column after column.
+    turned: Option<[usize; 2]>,
+}
+
+impl Cut {
+    /// Windows of data that follow each other by `step` rows, which is at least 1.
+    fn new(data: Data, window: table::Window, step: usize) -> Result<Self> {
+        let table::Window { rows, columns, turned } = window;
+        // Windows that are cut already are rows of which each is a window.
+        let whole = |values: Vec<f32>, word, turned: bool| {
+            let row = rows * columns;
+            let count = values.len() / row.max(1);
+            let turned = turned.then_some([rows, columns]);
+            Self { values, row, skipped: 0, rows: 1, step: 1, count, word, turned }
         };
-        cut.push((name, part.copied().collect()));
-        at += step;
+        let (given, values) = match data {
+            Data::Windows { rows: r, columns: c, all } => {
+                let exchanged = (r, c) == (columns, rows) && rows != columns;
+                if r * c != rows * columns {
+                    let what = format!("windows of {r}x{c}; the model takes {rows}x{columns}");
+                    return Err(Failure::refused(what));
+                }
+                return Ok(whole(all, "window", exchanged));
+            }
+            Data::Rows { columns, values } => (columns, values),
+        };
+        let skipped = match given {
+            _ if given == columns => 0,
+            // What stands in one row may be all that the model takes.
+            _ if given == rows * columns && 1 < rows => return Ok(whole(values, "row", turned)),
+            _ if given == columns + 1 => 1,
+            _ => {
+                let takes = show::number(columns, "column");
+                let what = format!("the model takes {takes}, the table has {given}");
+                return Err(Failure::refused(what)
+                    .next("columns = ['a', 'b'] in [table] names those that the model takes"));
+            }
+        };
+        if skipped == 1 {
+            show::note(&format!("column {given} is left out: it may be a label"));
+        }
+        let row = given.max(1);
+        let all = values.len() / row;
+        if all < rows {
+            let given = show::number(all, "row");
+            return Err(Failure::refused(format!("{given}, and the model takes {rows} at once")));
+        }
+        let count = (all - rows) / step + 1;
+        let word = match (all, rows) {
+            (1, 1) => "",
+            (_, 1) => "row",
+            _ => "rows",
+        };
+        Ok(Self { values, row, skipped, rows, step, count, word, turned: None })
     }
-    Ok(cut)
+
+    /// The window of a number, and its place.
+    fn window(&self, number: usize) -> (String, Vec<f32>) {
+        let at = number * self.step;
+        let place = match self.word {
+            "" => String::new(),
+            "rows" => format!("rows {}-{}", at + 1, at + self.rows),
+            word => format!("{word} {}", at + 1),
+        };
+        let rows = self.values.chunks_exact(self.row).skip(at).take(self.rows);
+        let values = rows.flat_map(|row| &row[..self.row - self.skipped]).copied();
+        match self.turned {
+            None => (place, values.collect()),
+            Some([rows, columns]) => (place, turn(&values.collect::<Vec<f32>>(), rows, columns)),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -279,6 +306,11 @@ mod tests {
 
     fn rows(columns: usize, values: &[f32]) -> Data {
         Data::Rows { columns, values: values.to_vec() }
+    }
+
+    fn windows(data: Data, shape: table::Window, step: usize) -> Result<Vec<(String, Vec<f32>)>> {
+        let cut = Cut::new(data, shape, step)?;
+        Ok((0..cut.count).map(|number| cut.window(number)).collect())
     }
 
     #[test]
@@ -319,14 +351,14 @@ mod tests {
             of_array(&Array::from_slice(dims, &vec![0.5f32; len]).unwrap())
         };
         assert_eq!(array(&[2, 3]).unwrap(), rows(3, &[0.5; 6]));
-        let all = vec![vec![0.5; 3]; 2];
+        let all = vec![0.5; 6];
         assert_eq!(array(&[2, 1, 3]).unwrap(), Data::Windows { rows: 1, columns: 3, all });
         assert!(array(&[1, 1, 1, 1]).is_err());
     }
 
     #[test]
     fn axes_are_told_by_the_data() {
-        let all = vec![vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]];
+        let all = vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
         let data = Data::Windows { rows: 3, columns: 2, all };
         assert!(data.is_turned(2, 3) && !data.is_turned(3, 2));
         assert!(rows(2, &[]).is_turned(2, 3) && !rows(3, &[]).is_turned(2, 3));
