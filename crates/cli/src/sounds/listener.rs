@@ -37,6 +37,9 @@ enum Kind {
     Notes(Box<Tracker>),
 }
 
+/// Events that are kept of a sound without end: those that its picture shows.
+pub const MARKS: usize = 1000;
+
 /// Reads the answers of a stream.
 pub struct Listener {
     kind: Kind,
@@ -46,15 +49,16 @@ pub struct Listener {
     /// The greatest of each class so far, and their sum.
     most: Vec<f32>,
     sums: Vec<f64>,
-    /// Events that counted.
+    /// Events that counted, the first `most_kept` of them.
     pub heard: Vec<Heard>,
+    most_kept: usize,
     /// Answers so far.
     pub answers: usize,
 }
 
 impl Listener {
-    /// For the answers of a task.
-    pub fn new(task: &Task, stream: &Stream) -> Result<Self> {
+    /// For the answers of a task, of which at most `most_kept` events are kept.
+    pub fn new(task: &Task, stream: &Stream, most_kept: usize) -> Result<Self> {
         let rate = stream.rate();
         let kind = match task.kind.as_str() {
             "classification" => Kind::Classes { last: None },
@@ -65,17 +69,18 @@ impl Listener {
         };
         let (scores, most, sums) = (Vec::new(), Vec::new(), Vec::new());
         let rate = f64::from(rate);
-        Ok(Self { kind, rate, scores, most, sums, heard: Vec::new(), answers: 0 })
+        Ok(Self { kind, rate, scores, most, sums, heard: Vec::new(), most_kept, answers: 0 })
     }
 
     /// Reads the answer that the stream has just given; calls `tell` for what begins or ends.
     pub fn hear(&mut self, stream: &Stream, span: Span, tell: &mut dyn FnMut(News)) -> Result {
         self.answers += 1;
+        let most = self.most_kept;
         if let Kind::Notes(tracker) = &mut self.kind {
             let [notes, onsets] = ["notes", "onsets"].map(|name| stream.pipeline().output(name));
             let (Some(notes), Some(onsets)) = (notes, onsets) else { return Err(missing("notes")) };
             tracker.push(span, notes.data, onsets.data, &mut |note| {
-                self.heard.push(note.clone());
+                push(&note, &mut self.heard, most);
                 tell(News::Ends(note));
             });
             return Ok(());
@@ -91,7 +96,7 @@ impl Listener {
         match &mut self.kind {
             Kind::Events(events) => {
                 for event in events.push(span, &self.scores).into_iter().flatten() {
-                    keep(event, &mut self.heard, tell);
+                    keep(event, &mut self.heard, most, tell);
                 }
             }
             Kind::Classes { last } => {
@@ -109,15 +114,16 @@ impl Listener {
 
     /// Ends what is open at the end of a sound of so many seconds.
     pub fn finish(&mut self, seconds: f64, tell: &mut dyn FnMut(News)) {
+        let most = self.most_kept;
         match &mut self.kind {
             Kind::Events(events) => {
                 if let Some(event) = events.finish(seconds) {
-                    keep(event, &mut self.heard, tell);
+                    keep(event, &mut self.heard, most, tell);
                 }
             }
             Kind::Classes { .. } => {}
             Kind::Notes(tracker) => tracker.finish(&mut |note| {
-                self.heard.push(note.clone());
+                push(&note, &mut self.heard, most);
                 tell(News::Ends(note));
             }),
         }
@@ -171,13 +177,19 @@ fn missing(name: &str) -> Failure {
     Failure::refused(format!("the plan's back does not yield '{name}'"))
 }
 
-fn keep(event: Event, heard: &mut Vec<Heard>, tell: &mut dyn FnMut(News)) {
+fn push(found: &Heard, heard: &mut Vec<Heard>, most: usize) {
+    if heard.len() < most {
+        heard.push(found.clone());
+    }
+}
+
+fn keep(event: Event, heard: &mut Vec<Heard>, most: usize, tell: &mut dyn FnMut(News)) {
     match event {
         Event::Begins { class, at, score } => tell(News::Begins(class, at, score)),
         Event::Ends { class, start, end, score, counts } => {
             let found = Heard { class, start, end, score };
             if counts {
-                heard.push(found.clone());
+                push(&found, heard, most);
             }
             tell(News::Ends(found));
         }

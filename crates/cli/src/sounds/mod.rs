@@ -11,7 +11,7 @@ use embarca::{PipelineError, Stream, Task};
 use embarca_data::audio::{Mark, Spectrogram};
 use embarca_data::{atomic_write, image};
 
-use self::listener::{Heard, Listener, News};
+use self::listener::{Heard, Listener, MARKS, News};
 use self::source::Source;
 use crate::args;
 use crate::engine::Engine;
@@ -74,8 +74,10 @@ impl<'a> Job<'a> {
             show::note(note);
         }
         let task = staged.task;
-        let stream = Stream::new(staged.pipeline, &task)
-            .map_err(|_| Failure::refused("the plan does not say how often its front runs"))?;
+        let stream = Stream::new(staged.pipeline, &task).map_err(|_| {
+            let what = "the plan does not say how often its front runs, or on too much at once";
+            Failure::refused(what)
+        })?;
         Ok(Some(Self { args, stream, task }))
     }
 
@@ -89,16 +91,18 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Runs over a sound to its end. Yields the listener and the sound's length in seconds.
+    /// Runs over a sound to its end. Yields the listener, which keeps the first `most_kept` events, and the
+    /// sound's length in seconds.
     fn listen(
         &mut self,
         source: &mut Source,
         mut picture: Option<&mut Spectrogram>,
         meter: &mut Meter,
+        most_kept: usize,
         tell: &mut dyn FnMut(&Self, News) -> Result,
     ) -> Result<(Listener, f64)> {
         self.stream.reset();
-        let mut listener = Listener::new(&self.task, &self.stream)?;
+        let mut listener = Listener::new(&self.task, &self.stream, most_kept)?;
         let mut news: Vec<News> = Vec::new();
         let mut count = 0u64;
         let failed = |error: PipelineError| Failure::refused(error.to_string());
@@ -150,7 +154,7 @@ impl<'a> Job<'a> {
             hertz: is_notes.then(|| hertz(heard.class)),
         };
         // More cannot be told apart.
-        heard.iter().take(1000).map(mark).collect()
+        heard.iter().take(MARKS).map(mark).collect()
     }
 
     fn json(&self, heard: &Heard) -> Json {
@@ -181,18 +185,21 @@ fn share(score: f32) -> String {
     format!("{:5.1}%", score * 100.0)
 }
 
+/// Refuses to write anything but a picture.
+fn takes_picture(args: &args::Run) -> Result {
+    let Some(out) = &args.out else { return Ok(()) };
+    if out.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png")) {
+        return Ok(());
+    }
+    let what = "--out takes a picture (FILE.png) of a sound";
+    Err(Failure::usage(what).next("--out spectrogram.png      draws what was heard"))
+}
+
 /// Runs a model on recordings and prints what is heard in each; false where the model's task has no
 /// sound in it.
 pub fn run(args: &args::Run, engine: &Engine) -> Result<bool> {
-    let is = |end: &str| {
-        let extension = args.out.as_ref().and_then(|out| out.extension());
-        extension.is_some_and(|extension| extension.eq_ignore_ascii_case(end))
-    };
     let Some(mut job) = Job::new(args, engine)? else { return Ok(false) };
-    if args.out.is_some() && !is("png") {
-        let what = "--out takes a picture (FILE.png) of a sound";
-        return Err(Failure::usage(what).next("--out spectrogram.png      draws what was heard"));
-    }
+    takes_picture(args)?;
     if args.out.is_some() && 1 < args.inputs.len() {
         return Err(Failure::usage("--out takes the picture of one sound"));
     }
@@ -201,8 +208,9 @@ pub fn run(args: &args::Run, engine: &Engine) -> Result<bool> {
     for path in &args.inputs {
         let mut source = Source::file(path, job.stream.rate())?;
         let mut picture = args.out.as_ref().map(|_| Spectrogram::new(job.stream.rate()));
+        let mut meter = Meter::default();
         let (listener, seconds) =
-            job.listen(&mut source, picture.as_mut(), &mut Meter::default(), &mut |_, _| Ok(()))?;
+            job.listen(&mut source, picture.as_mut(), &mut meter, usize::MAX, &mut |_, _| Ok(()))?;
         let name = path.display().to_string();
         if args.json {
             json.push(said(&job, &name, &listener, seconds));
@@ -288,9 +296,7 @@ pub fn follow(args: &args::Run, engine: &Engine) -> Result {
             Failure::refused(what).next("--task FILE.toml      describes it, with a [sound] table")
         );
     };
-    if args.out.as_ref().is_some_and(|out| out.extension().is_none_or(|e| e != "png")) {
-        return Err(Failure::usage("--out takes a picture (FILE.png) of a sound"));
-    }
+    takes_picture(args)?;
     let rate = job.stream.rate();
     let mut source = match input.to_str() {
         Some("-") => Source::standard_input(args.rate, rate)?,
@@ -304,7 +310,7 @@ pub fn follow(args: &args::Run, engine: &Engine) -> Result {
     let mut meter = Meter::default();
     let is_json = args.json;
     let (listener, seconds) =
-        job.listen(&mut source, picture.as_mut(), &mut meter, &mut |job, news| {
+        job.listen(&mut source, picture.as_mut(), &mut meter, MARKS, &mut |job, news| {
             show::print(&line(job, &news, is_json))
         })?;
     if let (Some(out), Some(picture)) = (&args.out, picture) {
