@@ -98,9 +98,14 @@ impl<'a> Job<'a> {
                 .collect::<Result<_>>()?;
             write(out, engine, &outputs, args.positional)?;
         }
-        if !numbers.is_empty() {
+        // Only what the end of the command needs is kept.
+        let alike = run.task.kind == "sentence-embedding";
+        let together = !args.json && (alike || run.task.kind == "anomaly");
+        if !numbers.is_empty() && (together || args.out.is_some()) {
             self.numbers.push(numbers.to_vec());
-            self.names.push(name.clone());
+            if alike {
+                self.names.push(name.clone());
+            }
         }
         Ok(())
     }
