@@ -89,8 +89,17 @@ pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, 
         past,
         filled: node.optional(6),
     };
+    for part in [q, k, v] {
+        if d.b.rank(part) != 4 {
+            let message = format!("queries, keys and values of four axes meet {}", d.b.ty(part));
+            return Err(ImportError::malformed(message));
+        }
+    }
     let (bias, may_hide_all) = seen.bias(&mut d, q, k)?;
     let cap = node.float("softcap", 0.0)?;
+    if cap.is_nan() || cap < 0.0 {
+        return Err(ImportError::malformed(format!("{cap} is no limit")).attribute("softcap"));
+    }
     let weights = Weights { scale, cap, bias, may_hide_all, precision };
     let attended = attend(&mut d, Heads { q, k, v }, &weights)?;
     let shown = match node.int("qk_matmul_output_mode", 0)? {
@@ -342,6 +351,10 @@ pub fn attend(
         Some(bias) => d.add(limited, bias)?,
         None => limited,
     };
+    if d.b.rank(biased) != 4 {
+        let message = format!("the mask makes {} of the weights", d.b.ty(biased));
+        return Err(ImportError::malformed(message));
+    }
     let precise = d.cast(biased, weights.precision.unwrap_or(dtype))?;
     let mut share = d.b.op(Softmax { axis: 3, beta: 1.0 }, &[precise])?;
     if let Some(bias) = weights.bias.filter(|_| weights.may_hide_all) {

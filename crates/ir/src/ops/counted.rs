@@ -188,11 +188,18 @@ fn slice(
     at: usize,
     count: ValueId,
 ) -> Result<Option<Vec<ValueId>>, ImportError> {
+    let rank = b.rank(x) as i64;
     let axes = match node.optional(3) {
         Some(axes) => b.ints(axes, "the axes of the slice")?,
-        None => (0..b.ty(node.input(1)?).dims.first().and_then(Dim::known).unwrap_or(0)).collect(),
+        None => {
+            let cut = b.ty(node.input(1)?).dims.first().and_then(Dim::known).unwrap_or(0);
+            if rank < cut {
+                let message = format!("{cut} starts of {rank} axes");
+                return Err(ImportError::malformed(message));
+            }
+            (0..cut).collect()
+        }
     };
-    let rank = b.rank(x) as i64;
     let Some(place) = axes.iter().position(|&axis| axis.rem_euclid(rank.max(1)) == at as i64)
     else {
         return Ok(None);

@@ -182,7 +182,8 @@ fn embed(node: &NodeView<'_>, d: &mut Draft<'_, '_>) -> Result<Vec<ValueId>, Imp
     let y = normalized(d, sum, epsilon, node.input(5)?, node.optional(6))?;
     let filled = match node.optional(7) {
         Some(mask) => {
-            let last = d.b.rank(mask) - 1;
+            let last = d.b.rank(mask).checked_sub(1);
+            let last = last.ok_or_else(|| ImportError::malformed("the mask has no axes"))?;
             let mask = d.cast(mask, DType::I32)?;
             d.reduce(reduce::Kind::Sum, mask, [last], false)?
         }
@@ -288,14 +289,17 @@ fn packed_attention(
     if let Some(bias) = node.optional(2) {
         all = d.add(all, bias)?;
     }
-    let total = d.b.ty(all).dims[2].known().ok_or_else(|| {
-        ImportError::unsupported("the number of features is open")
-    })?;
+    let [_, _, total] = d.b.ty(all).dims.as_slice() else {
+        return Err(ImportError::malformed(format!("the input is {}", d.b.ty(node.input(0)?))));
+    };
+    let total = total.known();
+    let total = total.ok_or_else(|| ImportError::unsupported("the number of features is open"))?;
     let sizes = match node.opt_ints("qkv_hidden_sizes")? {
         Some(sizes) => sizes,
         None => vec![total / 3; 3],
     };
-    if sizes.len() != 3 || sizes.iter().sum::<i64>() != total || sizes.iter().any(|&size| size < 1) {
+    let sum = sizes.iter().try_fold(0i64, |sum, &size| sum.checked_add(size));
+    if sizes.len() != 3 || sum != Some(total) || sizes.iter().any(|&size| size < 1) {
         let message = format!("{sizes:?} of {total} features");
         return Err(ImportError::malformed(message).attribute("qkv_hidden_sizes"));
     }
@@ -345,7 +349,9 @@ fn multi_head(node: &NodeView<'_>, d: &mut Draft<'_, '_>) -> Result<Vec<ValueId>
             })?;
             let own = d.part(bias, 0, start, Dim::Known(size), 1)?;
             *part = d.add(*part, own)?;
-            start += size;
+            start = size.checked_add(start).ok_or_else(|| {
+                ImportError::malformed("more features than a tensor may have")
+            })?;
         }
     }
     for part in &mut parts {

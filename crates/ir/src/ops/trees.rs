@@ -319,7 +319,13 @@ impl Trees {
         weights: &Leaves,
     ) -> Result<ValueId, ImportError> {
         let len = self.splits.len();
-        super::draft::check_table(len.checked_mul(weights.columns).map(|cells| cells / 16))?;
+        let given = weights.entries.len();
+        let cells = len.checked_mul(weights.columns);
+        super::draft::check_table(cells.map(|cells| cells / 16))?;
+        if cells.is_none_or(|cells| MAX_FREE.max(given.saturating_mul(MAX_SPREAD)) < cells) {
+            let message = format!("{len} nodes by {} results, of which {given} are given", weights.columns);
+            return Err(ImportError::unsupported(message));
+        }
         let mut table = vec![0.0; len * weights.columns];
         for &(leaf, column, weight) in &weights.entries {
             table[leaf * weights.columns + column] += weight;
@@ -372,3 +378,10 @@ fn depth(
 
 /// Each level is a handful of nodes of the graph.
 const MAX_DEPTH: usize = 512;
+
+/// The size of a table of what nodes hold that needs no reason.
+const MAX_FREE: usize = 1 << 18;
+
+/// How many times as large as what the file lists a larger table may be: twice the number of classes
+/// where each leaf is for one of them.
+const MAX_SPREAD: usize = 64;

@@ -3,6 +3,7 @@
 mod graphs;
 mod messages;
 mod operators;
+mod ranks;
 
 use super::proto::{bytes, claim, float, int, message, nested, packed, text};
 use super::{Bomb, Reader};
@@ -163,6 +164,7 @@ pub(super) fn bombs() -> Vec<Bomb> {
         messages::outsides(),
         graphs::graphs(),
         operators::operators(),
+        ranks::ranks(),
     ]
     .concat()
 }
