@@ -49,12 +49,15 @@ fn check(sig: &Signature) -> Result<Needs, Fault> {
     if 1 < inverse {
         return Err(Fault::Record);
     }
-    let greatest = Factors::of(*n as usize).max().unwrap_or(1);
-    if MAX_LENGTH < *n || MAX_FACTOR < greatest {
+    if MAX_LENGTH < *n {
         return Err(Fault::TooLarge);
     }
     check_size(x)?;
     check_size(roots)?;
+    let greatest = Factors::of(*n as usize).max().unwrap_or(1);
+    if MAX_FACTOR < greatest {
+        return Err(Fault::TooLarge);
+    }
     let units = outer.iter().map(|&dim| dim as usize).product();
     Ok(Needs { units, scratch: 8 * (*n as usize + greatest) })
 }

@@ -97,6 +97,9 @@ pub fn import_with(
 /// # Errors
 /// When it cannot be done.
 fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Option<Vec<ValueId>>, ImportError> {
+    if matches!(node.op, "Gather" | "GatherND") {
+        return picked(node, b);
+    }
     let Some(x) = node.optional(0) else { return Ok(None) };
     let Some(Counted { axis: at, count }) = b.counted(x) else { return Ok(None) };
     match node.op {
@@ -105,6 +108,34 @@ fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Option<Vec<ValueId
         "Slice" if 10 <= node.version => slice(node, b, x, at, count),
         _ => Ok(None),
     }
+}
+
+/// What indices that count pick: those that do not count pick the first element, and negative ones
+/// are from the end of what counts of the data.
+fn picked(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Option<Vec<ValueId>>, ImportError> {
+    let (data, indices) = (node.input(0)?, node.input(1)?);
+    let Some(Counted { axis: at, count }) = b.counted(indices) else { return Ok(None) };
+    let len = b.counted(data).map(|counted| counted.count);
+    let mut places = super::gather::index_type(b, indices)?;
+    let mut d = Draft::new(b);
+    let zero = d.number(places, 0.0)?;
+    if let Some(len) = len {
+        let len = d.cast(len, d.b.ty(places).dtype)?;
+        let from_end = d.compare(compare::Kind::Less, places, zero)?;
+        let from_front = d.add(places, len)?;
+        places = d.select(from_end, from_front, places)?;
+    }
+    let counts = used(&mut d, places, at, count)?;
+    places = d.select(counts, places, zero)?;
+    let y = match node.op {
+        "Gather" => {
+            let along = axis(node.int("axis", 0)?, b.rank(data))?;
+            b.op(super::Gather { axis: along, batch_dims: 0 }, &[data, places])?
+        }
+        _ => b.op(super::GatherNd { batch_dims: 0 }, &[data, places])?,
+    };
+    carry(node, b, &[y])?;
+    Ok(Some(vec![y]))
 }
 
 /// The dimensions, of which one is known while the model runs.
@@ -373,11 +404,14 @@ fn carry(node: &NodeView<'_>, b: &mut Builder<'_>, results: &[ValueId]) -> Resul
             let rows = b.rank(node.input(0)?).checked_sub(2);
             match (b.counted(node.input(0)?), &inputs[1..]) {
                 (Some(Counted { axis, count }), others)
-                    if Some(axis) == rows
+                    if rows == Some(axis)
                         && node.int("transA", 0)? == 0
                         && others.iter().all(|(_, counted)| counted.is_none()) =>
                 {
-                    (axis, count)
+                    // Rows are the last axis but one, or the last where a vector takes the columns.
+                    let behind = if b.rank(node.input(1)?) == 1 { 1 } else { 2 };
+                    let row = b.rank(y).checked_sub(behind);
+                    (row.ok_or_else(|| refused(node, "it has no rows"))?, count)
                 }
                 _ => return Err(refused(node, "elements are added up")),
             }
@@ -415,8 +449,7 @@ fn elementwise(
         }
     }
     // Filling is zero at first, and a whole number divided by it is an error.
-    let divides = matches!(node.op, "Div" | "Mod");
-    if divides && !b.ty(y).dtype.is_float() && b.counted(node.input(1)?).is_some() {
+    if node.op == "Div" && !b.ty(y).dtype.is_float() && b.counted(node.input(1)?).is_some() {
         return Err(refused(node, "whole numbers are divided by it"));
     }
     Ok((at, count))
@@ -461,34 +494,53 @@ fn along(
         return Err(refused(node, "it decides over a shape"));
     };
     let (before, after) = (b.ty(x).dims.clone(), b.ty(y).dims.clone());
-    let fixed = match node.op {
+    let place = match node.op {
         "Softmax" | "LogSoftmax" => {
-            13 <= node.version && axis(node.int("axis", -1)?, before.len())? != at
+            let other = axis(node.int("axis", -1)?, before.len())? != at;
+            (13 <= node.version && other).then_some(at)
         }
-        // The size along the axis changes where it is one that is worked along.
-        _ => before[at] != Dim::Known(1),
-    };
-    let place = match after.len() == before.len() {
-        true => Some(at).filter(|&at| after[at] == before[at]),
-        false => {
-            let gone = before.len().saturating_sub(after.len());
-            let kept = (0..before.len()).filter(|&axis| axis != at);
-            // The axes that are gone are those behind, or those in front.
-            let behind = kept.clone().rev().take(gone).all(|axis| at < axis);
-            let front = kept.take(gone).all(|axis| axis < at);
-            let shown = node.opt_int("axis")?;
-            match (shown, behind, front) {
-                (Some(gone_axis), ..) => {
-                    let gone_axis = axis(gone_axis, before.len())?;
-                    (gone_axis != at).then(|| at - usize::from(gone_axis < at))
+        "ArgMax" | "ArgMin" => {
+            let gone = axis(node.int("axis", 0)?, before.len())?;
+            without(node, at, vec![gone])?
+        }
+        op if op.starts_with("Reduce") => {
+            let axes = match (node.opt_ints("axes")?, node.optional(1)) {
+                (Some(axes), _) => axes,
+                (None, Some(axes)) => b.ints(axes, "the list of axes")?,
+                (None, None) => Vec::new(),
+            };
+            // An empty list is of all axes, or of none.
+            match axes.is_empty() {
+                true => node.flag("noop_with_empty_axes", false)?.then_some(at),
+                false => {
+                    let axes = axes.into_iter().map(|index| axis(index, before.len()));
+                    without(node, at, axes.collect::<Result<_, _>>()?)?
                 }
-                (None, true, false) => Some(at),
-                _ => None,
             }
         }
+        // The size along the axis changes where it is one that is worked along.
+        _ => Some(at).filter(|&at| before[at] != Dim::Known(1)),
     };
-    match place.filter(|&place| fixed && after.get(place) == before.get(at)) {
+    match place.filter(|&place| after.get(place) == before.get(at)) {
         Some(place) => Ok((place, count)),
         None => Err(refused(node, "it works along the axis that the data decide over")),
     }
+}
+
+/// Where an axis is after others have become one element each; `None` where it is among them.
+fn without(
+    node: &NodeView<'_>,
+    at: usize,
+    mut axes: Vec<usize>,
+) -> Result<Option<usize>, ImportError> {
+    axes.sort_unstable();
+    axes.dedup();
+    if axes.contains(&at) {
+        return Ok(None);
+    }
+    let gone = match node.flag("keepdims", true)? {
+        true => 0,
+        false => axes.iter().filter(|&&axis| axis < at).count(),
+    };
+    Ok(Some(at - gone))
 }

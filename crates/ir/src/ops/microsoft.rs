@@ -39,7 +39,7 @@ pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, 
                 return Err(ImportError::unsupported("of another axis than the last").attribute("axis"));
             }
             node.ignore(&["stash_type"]);
-            let y = by_root_mean_square(node, &mut d, x)?;
+            let y = by_root_mean_square(&mut d, x, node.float("epsilon", 1e-5)?)?;
             one(d.mul(y, node.input(1)?)?)
         }
         "SkipLayerNormalization" | "SkipSimplifiedLayerNormalization" => skip(node, &mut d),
@@ -98,9 +98,9 @@ fn fused_matmul(node: &NodeView<'_>, d: &mut Draft<'_, '_>) -> Result<Vec<ValueI
 
 /// Over the root of the mean of its squares along the last axis.
 fn by_root_mean_square(
-    node: &NodeView<'_>,
     d: &mut Draft<'_, '_>,
     x: ValueId,
+    epsilon: f32,
 ) -> Result<ValueId, ImportError> {
     let last = match d.b.rank(x) {
         0 => return Err(ImportError::malformed("the input has no axes")),
@@ -108,7 +108,7 @@ fn by_root_mean_square(
     };
     let square = d.mul(x, x)?;
     let mean = d.reduce(reduce::Kind::Mean, square, [last], true)?;
-    let mean = d.shifted(mean, node.float("epsilon", 1e-5)?.into())?;
+    let mean = d.shifted(mean, epsilon.into())?;
     let root = d.unary(unary::Kind::Sqrt, mean)?;
     Ok(d.div(x, root)?)
 }
@@ -136,18 +136,18 @@ fn skip(node: &NodeView<'_>, d: &mut Draft<'_, '_>) -> Result<Vec<ValueId>, Impo
         sum = d.add(sum, bias)?;
     }
     let scale = node.input(2)?;
+    let epsilon = node.float("epsilon", 1e-12)?;
     if simple {
-        let y = by_root_mean_square(node, d, sum)?;
+        let y = by_root_mean_square(d, sum, epsilon)?;
         let y = d.mul(y, scale)?;
         let last = d.b.rank(sum) - 1;
         let mean = d.reduce(reduce::Kind::Mean, sum, [last], true)?;
         let square = d.mul(sum, sum)?;
         let square = d.reduce(reduce::Kind::Mean, square, [last], true)?;
-        let square = d.shifted(square, node.float("epsilon", 1e-5)?.into())?;
+        let square = d.shifted(square, epsilon.into())?;
         let inverse = d.unary(unary::Kind::Rsqrt, square)?;
         return Ok(vec![y, mean, inverse, sum]);
     }
-    let epsilon = node.float("epsilon", 1e-12)?;
     let y = normalized(d, sum, epsilon, scale, node.optional(3))?;
     let last = d.b.rank(sum) - 1;
     let [mean, inverse] = statistics(d.b, sum, vec![last], epsilon)?;

@@ -127,25 +127,31 @@ fn imputer(
     x: ValueId,
 ) -> Result<Vec<ValueId>, ImportError> {
     let dtype = d.b.ty(x).dtype;
+    let none = || ImportError::malformed("there are no values to put in");
     let (values, missing) = if dtype.is_float() {
-        let values = node.opt_floats("imputed_value_floats")?;
-        let values = values.unwrap_or_default().into_iter().map(f64::from).collect::<Vec<_>>();
+        let values = node.opt_floats("imputed_value_floats")?.filter(|values| !values.is_empty());
+        let values: Vec<f64> = values.ok_or_else(none)?.into_iter().map(f64::from).collect();
+        let values = d.b.constant(numbers(dtype, &[values.len()], &values)?, None);
         (values, f64::from(node.float("replaced_value_float", 0.0)?))
     } else {
-        let values = node.opt_ints("imputed_value_int64s")?.unwrap_or_default();
-        let values = values.into_iter().map(|value| value as f64).collect();
-        (values, node.int("replaced_value_int64", 0)? as f64)
+        let values = node.opt_ints("imputed_value_int64s")?.filter(|values| !values.is_empty());
+        let values = d.b.i64s(&values.ok_or_else(none)?);
+        (d.cast(values, dtype)?, 0.0)
     };
-    if values.is_empty() {
-        return Err(ImportError::malformed("there are no values to put in"));
-    }
     let is_missing = if missing.is_nan() {
         d.b.op(IsSpecial::NAN, &[x])?
     } else {
-        let missing = d.number(x, missing)?;
+        let missing = match dtype.is_float() {
+            true => d.number(x, missing)?,
+            // Whole numbers are not all numbers of f64.
+            false => {
+                let missing = Const::from_i64(&[], &[node.int("replaced_value_int64", 0)?]);
+                let missing = d.b.constant(missing, None);
+                d.cast(missing, dtype)?
+            }
+        };
         d.compare(compare::Kind::Equal, x, missing)?
     };
-    let values = d.b.constant(numbers(dtype, &[values.len()], &values)?, None);
     one(d.select(is_missing, values, x)?)
 }
 

@@ -324,7 +324,6 @@ impl Unary {
                 let moved = s.step("Add", &[scaled, shift], Vec::new(), ty);
                 return s.emit("Pow", &[Some(moved), Some(exponent)], Vec::new());
             }
-            Kind::HardSwishScaled if (a, b) == (1.0 / 6.0, 0.5) => Vec::new(),
             _ => Vec::new(),
         };
         let name = match function.0 {

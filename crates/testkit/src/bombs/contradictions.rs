@@ -238,7 +238,7 @@ pub fn odd() -> Vec<Odd> {
         let options = [(3, Fb::U8(11)), (4, Fb::Table(vec![]))];
         model(0, vec![graph(vec![x, y], &[0], &[1], vec![op(&[0, 0], &[1], &options)])], &[], &[])
     };
-    vec![
+    let mut odd = vec![
         Odd {
             name: "RESHAPE to [0], an old way to write a scalar",
             bytes: scalar,
@@ -257,7 +257,9 @@ pub fn odd() -> Vec<Odd> {
             input: ints(&[3, -7]),
             output: ints(&[6, -14]),
         },
-    ]
+    ];
+    odd.extend(super::onnx::odd());
+    odd
 }
 
 /// Small models of one built-in operator: on a picture, and on lists of numbers.

@@ -157,6 +157,11 @@ fn ifs(levels: usize) -> Vec<u8> {
     net(&[bytes(1, &core)])
 }
 
+/// Files that are not refused.
+pub(super) fn odd() -> Vec<super::contradictions::Odd> {
+    ranks::odd()
+}
+
 pub(super) fn bombs() -> Vec<Bomb> {
     [
         messages::files(),

@@ -1,6 +1,13 @@
 //! Nodes on tensors of other ranks and sizes than their operators are for.
 
+use super::super::contradictions::Odd;
 use super::*;
+
+/// The versions of other domains than ONNX's own.
+fn domains() -> Vec<Vec<u8>> {
+    let domains = [("com.microsoft", 1), ("ai.onnx.ml", 3)];
+    domains.map(|(name, version)| message(8, &[text(1, name), int(2, version)])).to_vec()
+}
 
 /// One node of another domain than ONNX's own, on `x` of `dims`.
 fn foreign(
@@ -14,10 +21,7 @@ fn foreign(
     let fields = [node_fields(op, &inputs, &["y"], attrs), text(7, domain)].concat();
     let graph =
         [value(11, "x", dims), constants.concat(), bytes(1, &fields), message(12, &[text(1, "y")])];
-    let domains: &[(&str, i64)] = &[("com.microsoft", 1), ("ai.onnx.ml", 3)];
-    let opsets =
-        domains.iter().map(|&(name, version)| message(8, &[text(1, name), int(2, version)]));
-    model(&graph, &opsets.collect::<Vec<_>>())
+    model(&graph, &domains())
 }
 
 /// Attention of opset 24 on `x` of `dims`, with keys `k` that are values too.
@@ -111,6 +115,21 @@ pub(super) fn ranks() -> Vec<Bomb> {
             "68719476736",
         ),
         bomb(
+            "a sum over what the data decide over, beside an axis of its size",
+            "partial support in silence",
+            net_of(
+                &[1, 2],
+                &[
+                    longs("first", &[0]),
+                    node("NonZero", &["x"], &["c"], &[]),
+                    node("Transpose", &["c"], &["t"], &[]),
+                    node("Cast", &["t"], &["f"], &[attr_int("to", F32)]),
+                    node("ReduceSum", &["f", "first"], &["y"], &[attr_int("keepdims", 0)]),
+                ],
+            ),
+            "it works along the axis that the data decide over",
+        ),
+        bomb(
             "one leaf of a tree of 2^24 results",
             "triton CVE-2025-23317: a size from the request",
             foreign(
@@ -140,4 +159,101 @@ pub(super) fn ranks() -> Vec<Bomb> {
 
 fn reals(field: u32, values: &[f32]) -> Vec<u8> {
     bytes(field, &values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())
+}
+
+/// What these nodes make of four numbers.
+pub(in super::super) fn odd() -> Vec<Odd> {
+    let of = |numbers: &[f32]| -> Vec<u8> {
+        numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+    };
+    let odd = |name, input: [f32; 4], output: &[f32], parts: &[Vec<u8>]| {
+        let graph = [value(11, "x", &[1, 4]), parts.concat(), message(12, &[text(1, "y")])];
+        Odd { name, bytes: model(&graph, &domains()), input: of(&input), output: of(output) }
+    };
+    let to = |kind, from, name| node("Cast", &[from], &[name], &[attr_int("to", kind)]);
+    // The columns of what is not zero.
+    let columns = [
+        node("NonZero", &["x"], &["c"], &[]),
+        constant("second", I64, &[], raw(&1i64.to_le_bytes())),
+        node("Gather", &["c", "second"], &["columns"], &[]),
+    ];
+    let columns = columns.concat();
+    let foreign = |op, domain, inputs: &[&str], output, attrs: &[Vec<u8>]| {
+        bytes(1, &[node_fields(op, inputs, &[output], attrs), text(7, domain)].concat())
+    };
+    vec![
+        odd(
+            "a product of what the data decide over, once for each of three",
+            [1.0, 0.0, 2.0, 0.0],
+            &[3.0, 2.0, 2.0],
+            &[
+                node("NonZero", &["x"], &["c"], &[]),
+                node("Transpose", &["c"], &["t"], &[]),
+                to(F32, "t", "f"),
+                floats("w", &[3, 2, 2]),
+                node("MatMul", &["f", "w"], &["p"], &[]),
+                node("Shape", &["p"], &["s"], &[]),
+                to(F32, "s", "y"),
+            ],
+        ),
+        odd(
+            "places from the end of what the data decide over",
+            [0.0, 5.0, 7.0, 0.0],
+            &[2.0, 1.0],
+            &[
+                columns.clone(),
+                longs("back", &[-1]),
+                node("Mul", &["columns", "back"], &["places"], &[]),
+                node("Gather", &["columns", "places"], &["p"], &[]),
+                to(F32, "p", "y"),
+            ],
+        ),
+        odd(
+            "places that would be out of range where they do not count",
+            [0.0, 0.0, 0.0, 7.0],
+            &[10.0],
+            &[
+                columns,
+                longs("three", &[3]),
+                node("Sub", &["columns", "three"], &["places"], &[]),
+                constant("table", F32, &[2], raw(&of(&[10.0, 20.0]))),
+                node("Gather", &["table", "places"], &["y"], &[]),
+            ],
+        ),
+        odd(
+            "a root mean square of small numbers",
+            [1e-3; 4],
+            &[1.0; 4],
+            &[
+                floats("zero", &[1, 4]),
+                constant("one", F32, &[4], raw(&of(&[1.0; 4]))),
+                foreign(
+                    "SkipSimplifiedLayerNormalization",
+                    "com.microsoft",
+                    &["x", "zero", "one"],
+                    "n",
+                    &[],
+                ),
+                node("Round", &["n"], &["y"], &[]),
+            ],
+        ),
+        odd(
+            "a whole number that no f64 is",
+            [0.0, 1.0, 0.0, 1.0],
+            &[1.0, 1.0 - 9_007_199_254_740_992.0, 1.0, 1.0 - 9_007_199_254_740_992.0],
+            &[
+                to(I64, "x", "i"),
+                foreign(
+                    "Imputer",
+                    "ai.onnx.ml",
+                    &["i"],
+                    "p",
+                    &[attr_ints("imputed_value_int64s", &[(1 << 53) + 1])],
+                ),
+                longs("most", &[1 << 53]),
+                node("Sub", &["p", "most"], &["d"], &[]),
+                to(F32, "d", "y"),
+            ],
+        ),
+    ]
 }
