@@ -46,7 +46,7 @@ pub(super) fn ranks() -> Vec<Bomb> {
         bomb(
             "packed attention of rows",
             "an index behind the axes",
-            microsoft(&[1, 4], ["Attention", "x w b"], &[heads.clone()], &packed),
+            microsoft(&[1, 4], ["Attention", "x w b"], std::slice::from_ref(&heads), &packed),
             "(Attention): the input is f32[1,4]",
         ),
         bomb(
