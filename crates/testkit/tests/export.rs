@@ -6,10 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use embarca_ir::foreign::Format;
 use embarca_testkit::cases::SUITES;
 use embarca_testkit::cases::check::round_trip;
-use embarca_testkit::zoo::{Outcome, Tolerance, check, entries, folder};
+use embarca_testkit::zoo::{Outcome, check, entries, folder};
 
 /// Operators of which no case has a spelling.
-const NEVER_ONNX: &[&str] = &[
+const NEVER: &[&str] = &[
     "bit_cast",
     "cast_small",
     "class_nms",
@@ -37,56 +37,36 @@ const NEVER_ONNX: &[&str] = &[
     "suppress",
     "while_loop",
 ];
-const NEVER_TFLITE: &[&str] = &[
-    "bit_cast",
-    "bitwise_not",
-    "cast_small",
-    "class_nms",
-    "ctc",
-    "fft",
-    "for_loop",
-    "gather_elements",
-    "gru",
-    "if_else",
-    "lstm",
-    "luma",
-    "nms",
-    "outline",
-    "placement",
-    "places",
-    "prior_box",
-    "prior_detections",
-    "quantized_lstm",
-    "refuse",
-    "resample",
-    "rnn",
-    "roi_align",
-    "scan",
-    "scatter_elements",
-    "scatter_nd",
-    "signal",
-    "spectrum",
-    "ssd_detections",
-    "suppress",
-    "while_loop",
-];
+
+/// Those that TFLite alone has no words for.
+const NEVER_TFLITE: &[&str] =
+    &["bitwise_not", "gather_elements", "roi_align", "scatter_elements", "scatter_nd"];
 
 /// Models of a size that their file fixes, fed with others.
 const FIXED: &[&str] = &["mtcnn_pnet", "wechat_qr_sr"];
 
+/// Models that no format, or not ONNX, has words for.
+const REFUSED: &[&str] = &[
+    "audio_preprocessor_int8",
+    "mnist_lstm_f32",
+    "mnist_lstm_int8",
+    "silero_vad_sequence",
+    "traffic_ssd_lstm_uint8",
+    "wechat_qr_detect",
+];
+const REFUSED_AS_ONNX: &[&str] = &["wakeword_okay_nabu_int8"];
+
 /// Operators whose cases are fed what an importer has to know.
 const FED: &[&str] = &["range"];
 
-fn cases(format: Format, never: &[&str]) {
+fn cases(format: Format, never: impl Iterator<Item = &'static &'static str>) {
     let only = std::env::var("EMBARCA_ONLY").unwrap_or_default();
     let mut failures = Vec::new();
     let mut silent = BTreeSet::new();
     let (mut written, mut all) = (0, 0);
-    for (module, cases) in SUITES.iter().filter(|(module, _)| module.starts_with(&only)) {
-        let mut any = FED.contains(module);
-        if any {
-            continue;
-        }
+    let meant = |module: &str| module.starts_with(&only) && !FED.contains(&module);
+    for (module, cases) in SUITES.iter().filter(|(module, _)| meant(module)) {
+        let mut any = false;
         for case in cases().iter().filter(|case| !case.fails) {
             // A panic of one case hides no other.
             let result = catch_unwind(AssertUnwindSafe(|| round_trip(case, format)));
@@ -110,22 +90,23 @@ fn cases(format: Format, never: &[&str]) {
     let list = failures.join("\n");
     assert!(failures.is_empty(), "{} failures as {}\n{list}", failures.len(), format.name());
     if only.is_empty() {
-        let never: BTreeSet<&str> = never.iter().copied().collect();
+        let never: BTreeSet<&str> = never.copied().collect();
         assert_eq!(silent, never, "operators without a spelling in {}", format.name());
     }
 }
 
 #[test]
 fn cases_come_back_from_onnx() {
-    cases(Format::Onnx, NEVER_ONNX);
+    cases(Format::Onnx, NEVER.iter());
 }
 
 #[test]
 fn cases_come_back_from_tflite() {
-    cases(Format::TfLite, NEVER_TFLITE);
+    cases(Format::TfLite, NEVER.iter().chain(NEVER_TFLITE));
 }
 
-/// Models that are written in a format, and still give their golden outputs.
+/// Models that are written in a format, and still give their golden outputs; quantized ones in their
+/// own format.
 #[test]
 fn models_come_back() {
     let Some(zoo) = folder() else {
@@ -148,18 +129,24 @@ fn models_come_back() {
             let bytes = match model.export(format) {
                 Ok(bytes) => bytes,
                 Err(error) => {
-                    println!("refused  {name}: {}", error.to_string().replace('\n', "; "));
+                    let id = entry.id.as_str();
+                    let onnx = format == Format::Onnx && REFUSED_AS_ONNX.contains(&id);
+                    if !onnx && !REFUSED.contains(&id) {
+                        failures.push(format!("{name}: {error}"));
+                    }
                     continue;
                 }
             };
             let mut twin = entry.clone();
             twin.model = scratch.join(format!("{}.{ending}", entry.id));
             std::fs::write(&twin.model, bytes).unwrap();
-            // Each format has its own rule for rounding sums of quantized products.
-            let near = own || !quantized && twin.tolerance != Tolerance::Equal;
             match check(&twin, 1) {
                 Outcome::Match { worst, .. } => println!("ok       {name}: {worst:.3e}"),
-                Outcome::Wrong(message) if !near => println!("near     {name}: {message}"),
+                // Each format has its own rule for rounding sums of quantized products, and no bound
+                // holds for what a net makes of that: only that it comes back and runs is tested.
+                Outcome::Wrong(message) if !own && quantized => {
+                    println!("apart    {name}: {message}");
+                }
                 other => failures.push(format!("{name}: {other:?}")),
             }
         }

@@ -459,7 +459,7 @@ fn gather(node: &NodeView<'_>, b: &Builder<'_>) -> Result<(usize, ValueId), Impo
     let (data, indices) = (node.input(0)?, node.input(1)?);
     let along = axis(node.int("axis", 0)?, b.rank(data))?;
     match (b.counted(data), b.counted(indices)) {
-        // Indices that count lie among the elements that count.
+        // `picked` has brought the indices to where elements count.
         (None, Some(Counted { axis, count })) => Ok((along + axis, count)),
         (Some(from), Some(Counted { axis, count })) if from.axis == along => {
             Ok((along + axis, count))
