@@ -171,6 +171,11 @@ pub fn family(target: &Target) -> Result<Family, CompileError> {
         embarca_target::ANY => Family::PORTABLE,
         "x86-64" => Family::X86_64,
         "aarch64" => Family::AARCH64,
+        "cortex-m0" => Family::CORTEX_M0,
+        "cortex-m3" => Family::CORTEX_M3,
+        "cortex-m4" => Family::CORTEX_M4,
+        "cortex-m55" => Family::CORTEX_M55,
+        "riscv32" => Family::RISCV32,
         other => {
             return Err(CompileError::Limit(format!("plans have no number for family '{other}'")));
         }

@@ -2,6 +2,7 @@
 //!
 //! Targets reach this crate as data; no file, no runtime, no thread.
 
+mod device;
 pub mod emit;
 pub mod plan_writer;
 pub mod schedule;
@@ -14,7 +15,7 @@ use embarca_ir::{LowerError, Model};
 use embarca_kernels::Fault;
 use embarca_opt::LegalizeError;
 use embarca_plan::memory::AssignError;
-use embarca_target::{Fusion, Target};
+use embarca_target::{Fusion, Runtime, Target};
 
 use crate::plan_writer::{PlanSource, PropertySource, WriteError};
 
@@ -137,6 +138,16 @@ pub fn build_around(
     };
     let (front, back) = (stage(around.front)?, stage(around.back)?);
     let model = prepare(model)?;
+    if let Some(target) = options.targets.iter().find(|target| target.runtime == Runtime::Mcu) {
+        if 1 < options.targets.len() {
+            return Err(CompileError::Limit(format!(
+                "a plan for '{}' holds no other target's program",
+                target.id
+            )));
+        }
+        let fused = fuse(&model, target)?;
+        return device::build(&fused, &schedule::schedule(&fused, target)?, target);
+    }
     let mut plan = PlanSource {
         interface: emit::interface(&model)?,
         weights_align: 64,

@@ -9,6 +9,7 @@ extern crate std;
 
 pub mod boxes;
 pub mod call;
+pub mod device;
 pub mod fast;
 pub mod finish;
 pub mod hybrid;

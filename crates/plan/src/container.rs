@@ -58,6 +58,8 @@ impl SectionKind {
     pub const FRONT: Self = Self(9);
     /// The stage behind the model: a whole plan without stages of its own.
     pub const BACK: Self = Self(10);
+    /// The program of a microcontroller.
+    pub const DEVICE: Self = Self(11);
     /// The text of a portable graph.
     pub const GRAPH: Self = Self(16);
     /// What people and front ends need to know of a portable graph.
@@ -76,6 +78,7 @@ impl SectionKind {
             Self::SEAL => "seal",
             Self::FRONT => "front",
             Self::BACK => "back",
+            Self::DEVICE => "device",
             Self::GRAPH => "graph",
             Self::META => "meta",
             _ => "unknown",

@@ -43,6 +43,7 @@ mod check;
 mod container;
 mod control;
 mod crc;
+mod device;
 mod error;
 mod expr;
 mod extents;
@@ -68,6 +69,9 @@ pub use container::{
 };
 pub use control::{Control, opcode};
 pub use crc::{crc32, crc32_extend};
+pub use device::{
+    Device, DeviceFault, DevicePort, DeviceRecord, DeviceState, DeviceStep, DeviceSteps,
+};
 pub use error::{OpenError, Problem, Table};
 pub use expr::{Dim, Expr, ExprOp, SizeError, evaluate};
 pub use family::Family;

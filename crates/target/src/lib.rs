@@ -13,6 +13,8 @@ pub const ANY: &str = "any";
 pub enum Runtime {
     /// The server runtime: threads, file maps, an allocator at load time.
     Cpu,
+    /// The runtime of microcontrollers: no heap, the plan in flash, an arena that the caller owns.
+    Mcu,
 }
 
 /// A pattern that a target's kernels compute in one step.
@@ -65,6 +67,7 @@ impl Target {
 
 const DESCRIPTORS: &[(&str, &str)] = &[
     ("aarch64", include_str!("../../../targets/aarch64.toml")),
+    ("cortex-m4", include_str!("../../../targets/cortex-m4.toml")),
     ("cpu", include_str!("../../../targets/cpu.toml")),
     ("x86-64", include_str!("../../../targets/x86-64.toml")),
 ];

@@ -67,6 +67,7 @@ use embarca_plan::{
 use zerocopy::IntoBytes;
 
 pub use lifetime::Life;
+pub(crate) use sections::interface;
 pub use source::*;
 
 use weights::Weights;
@@ -159,7 +160,7 @@ impl From<ContainerError> for WriteError {
 /// The source is inconsistent or too large; see [`WriteError`].
 pub fn write(source: &PlanSource) -> Result<Vec<u8>, WriteError> {
     let weights = Weights::new(source)?;
-    let interface = sections::interface(&source.interface)?;
+    let interface = interface(&source.interface)?;
     let programs = source
         .programs
         .iter()

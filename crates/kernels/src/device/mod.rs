@@ -1,0 +1,42 @@
+//! Steps of a device program: kernels that a microcontroller runs straight from flash.
+//!
+//! A device program knows no tensors: a step's record holds sizes and offsets into the arena and
+//! the constants, all worked out when the plan was built. One function serves both the check at
+//! load and the run: it takes its views of the memory, each of which is compared with the bounds,
+//! and returns there when the step is only checked.
+//!
+//! Memory is shared cells, because steps may write over what they have read. The views are slices:
+//! no access here can leave them. Inner loops that a core has a better way for are [`Parts`].
+
+mod borrow;
+mod conv;
+mod dense;
+mod depthwise;
+mod frame;
+mod general;
+pub mod pack;
+mod parts;
+
+pub use conv::{Conv, conv};
+pub use dense::{Dense, dense};
+pub use depthwise::{Depthwise, depthwise};
+pub use frame::{Byte, Bytes, Frame, bytes_of};
+pub use general::{ABSENT, ARENA, CONSTANTS, GeneralHead, MOST_TENSORS, TensorHead, general};
+pub use parts::{Lines, Parts, Portable, Split, Tile, clamp, rescale};
+
+use crate::Fault;
+
+/// One step: checks its record and views, and computes unless the frame is dry.
+pub type Step = fn(&Frame<'_>) -> Result<(), Fault>;
+
+/// The numbers of the steps. A device program stores them, so they never change.
+pub mod opcode {
+    /// Any kernel on whole tensors: [`super::general`].
+    pub const GENERAL: u16 = 1;
+    /// 8-bit convolution, four positions and two channels at a time: [`super::conv`].
+    pub const CONV: u16 = 2;
+    /// 8-bit depthwise 3x3 convolution, line by line: [`super::depthwise`].
+    pub const DEPTHWISE: u16 = 3;
+    /// 8-bit matrix times vector: [`super::dense`].
+    pub const DENSE: u16 = 4;
+}

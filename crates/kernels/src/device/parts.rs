@@ -1,0 +1,222 @@
+//! Inner loops of the device steps, with the arithmetic of 16-bit pairs.
+//!
+//! The portable form defines what they compute. Weights are stored for a core that multiplies two
+//! pairs of 16-bit numbers at once: four bytes hold elements `k` and `k + 2` of two output channels
+//! as `[c0 k, c1 k, c0 k+2, c1 k+2]`, the next four `k + 1` and `k + 3`.
+
+use embarca_num::fixed::{doubling_high_mul, saturate_i8};
+
+use super::Bytes;
+
+/// Four positions times all output channels.
+#[derive(Clone, Copy, Debug)]
+pub struct Tile<'a> {
+    /// 16-bit inputs: for each group of 4 elements two words (elements 0 and 2, 1 and 3) of each of
+    /// the four positions in turn. Aligned to 4.
+    pub inputs: Bytes<'a>,
+    /// Weights of two channels after the other, [`pack::pairs`](super::pack::pairs).
+    pub weights: &'a [u8],
+    /// For two channels: two biases, then multiplier, addend and shift of each.
+    pub params: &'a [u8],
+    /// From the first result of the first position on.
+    pub y: Bytes<'a>,
+    /// Bytes between positions.
+    pub stride: u32,
+    /// Output channels.
+    pub channels: u32,
+}
+
+/// One line of outputs of a depthwise 3x3 convolution, for four channels.
+#[derive(Clone, Copy, Debug)]
+pub struct Lines<'a> {
+    /// For each channel three slots of `pitch` bytes, each a line of 16-bit inputs.
+    pub ring: Bytes<'a>,
+    /// For each channel the pairs (0, 1) and (1, 2) of each kernel row in the order of the slots.
+    pub weights: Bytes<'a>,
+    /// For each channel bias, multiplier, addend, shift.
+    pub params: &'a [u8],
+    /// From the first result of the first channel on.
+    pub y: Bytes<'a>,
+    /// Bytes between results of a line.
+    pub step: u32,
+    /// Bytes of a slot.
+    pub pitch: u32,
+    /// Results of a line.
+    pub outputs: u32,
+    /// Inputs between results: 1 or 2.
+    pub stride: u32,
+}
+
+/// A line of inputs of four channels on its way into a ring.
+#[derive(Clone, Copy, Debug)]
+pub struct Split<'a> {
+    /// From the line of the first channel on; the others follow at `pitch`.
+    pub to: Bytes<'a>,
+    /// Bytes between the lines of two channels.
+    pub pitch: u32,
+    /// From the first input of the first channel on.
+    pub from: Bytes<'a>,
+    /// Bytes between inputs.
+    pub step: u32,
+    /// Inputs.
+    pub count: u32,
+    /// Whether the first input goes into the high half of the first word.
+    pub odd: bool,
+}
+
+/// The inner loops.
+pub trait Parts {
+    /// Widens `groups` groups of 4 bytes of four positions into the inputs of a [`Tile`].
+    fn widen(from: [Bytes<'_>; 4], to: Bytes<'_>, groups: u32);
+    /// Computes a tile.
+    fn tile(tile: &Tile<'_>);
+    /// Fills one line of the ring for four channels.
+    fn split(split: &Split<'_>);
+    /// Computes a line.
+    fn lines(lines: &Lines<'_>);
+    /// `y = x w`: `k` inputs, four output channels at a time, [`pack::quads`](super::pack::quads);
+    /// for four channels four biases, then multiplier, addend and shift of each.
+    fn dense(x: Bytes<'_>, weights: &[u8], params: &[u8], y: Bytes<'_>);
+}
+
+/// `acc` rescaled, with the zero point inside the addend, saturated to 8 bits.
+///
+/// A positive shift goes right with ties away from zero, others go left before the multiplication.
+#[inline(always)]
+pub fn rescale(acc: i32, [multiplier, addend, shift]: [i32; 3]) -> i8 {
+    if 0 < shift {
+        let x = doubling_high_mul(acc, multiplier);
+        let away = x.wrapping_add(x >> 31).wrapping_add(addend);
+        saturate_i8(away >> (shift & 31))
+    } else {
+        let x = acc.wrapping_shl(shift.wrapping_neg() as u32 & 31);
+        saturate_i8(doubling_high_mul(x, multiplier).wrapping_add(addend))
+    }
+}
+
+/// Brings bytes into `low..=high`.
+pub fn clamp(y: Bytes<'_>, [low, high]: [i8; 2]) {
+    if (low, high) == (i8::MIN, i8::MAX) {
+        return;
+    }
+    for y in y {
+        let value = (y.get() as i8).min(high).max(low);
+        y.set(value as u8);
+    }
+}
+
+/// The loops without any instruction set.
+#[derive(Clone, Copy, Debug)]
+pub struct Portable;
+
+fn word(bytes: &[u8], index: usize) -> i32 {
+    let word = bytes.get(index * 4..).and_then(|rest| rest.first_chunk());
+    word.map_or(0, |word| i32::from_le_bytes(*word))
+}
+
+fn byte(bytes: Bytes<'_>, index: usize) -> i8 {
+    bytes.get(index).map_or(0, |byte| byte.get() as i8)
+}
+
+fn half(bytes: Bytes<'_>, index: usize) -> i32 {
+    match bytes.get(index * 2..) {
+        Some([low, high, ..]) => i32::from(i16::from_le_bytes([low.get(), high.get()])),
+        _ => 0,
+    }
+}
+
+fn set_half(bytes: Bytes<'_>, index: usize, value: i8) {
+    if let Some([low, high, ..]) = bytes.get(index * 2..) {
+        low.set(value as u8);
+        high.set((value >> 7) as u8);
+    }
+}
+
+fn set(bytes: Bytes<'_>, index: usize, value: i8) {
+    if let Some(byte) = bytes.get(index) {
+        byte.set(value as u8);
+    }
+}
+
+/// Where element `k` of a position of a tile stands, in halves.
+pub(super) fn lane(k: usize, position: usize) -> usize {
+    ((k / 4 * 2 + k % 2) * 4 + position) * 2 + k % 4 / 2
+}
+
+impl Parts for Portable {
+    fn widen(from: [Bytes<'_>; 4], to: Bytes<'_>, groups: u32) {
+        for (position, from) in from.iter().enumerate() {
+            for k in 0..4 * groups as usize {
+                set_half(to, lane(k, position), byte(from, k));
+            }
+        }
+    }
+
+    fn tile(tile: &Tile<'_>) {
+        let len = tile.inputs.len() / 8;
+        for channel in 0..tile.channels as usize {
+            let (pair, side) = (channel / 2, channel % 2);
+            let params = |index| word(tile.params, pair * 8 + index);
+            let factor = [0, 1, 2].map(|index| params(2 + side * 3 + index));
+            for position in 0..4 {
+                let mut sum = params(side);
+                for k in 0..len {
+                    let at = pair * len * 2 + k / 4 * 8 + k % 2 * 4 + k % 4 / 2 * 2 + side;
+                    let w = tile.weights.get(at).map_or(0, |&w| i32::from(w as i8));
+                    sum = sum.wrapping_add(w * half(tile.inputs, lane(k, position)));
+                }
+                set(tile.y, position * tile.stride as usize + channel, rescale(sum, factor));
+            }
+        }
+    }
+
+    fn split(split: &Split<'_>) {
+        for channel in 0..4 {
+            let Some(to) = split.to.get(channel * split.pitch as usize..) else { return };
+            for i in 0..split.count as usize {
+                let x = byte(split.from, i * split.step as usize + channel);
+                set_half(to, i + usize::from(split.odd), x);
+            }
+        }
+    }
+
+    fn lines(lines: &Lines<'_>) {
+        let (pitch, stride) = (lines.pitch as usize / 2, lines.stride as usize);
+        for channel in 0..4 {
+            let param = |index| word(lines.params, channel * 4 + index);
+            for output in 0..lines.outputs as usize {
+                let mut sum = param(0);
+                for row in 0..3 {
+                    // With stride 1 the first input of the first output is the second of its slot.
+                    let at = (channel * 3 + row) * pitch + output * stride + stride % 2;
+                    let weights = channel * 24 + row * 4;
+                    for (tap, place) in [0, 1, 3].into_iter().enumerate() {
+                        let w = half(lines.weights, weights + place);
+                        sum = sum.wrapping_add(w * half(lines.ring, at + tap));
+                    }
+                }
+                let y = rescale(sum, [param(1), param(2), param(3)]);
+                set(lines.y, output * lines.step as usize + channel, y);
+            }
+        }
+    }
+
+    fn dense(x: Bytes<'_>, weights: &[u8], params: &[u8], y: Bytes<'_>) {
+        let groups = x.len().div_ceil(4);
+        for channel in 0..y.len() {
+            let (quad, side) = (channel / 4, channel % 4);
+            let mut sum = word(params, quad * 16 + side);
+            for k in 0..x.len() {
+                let at = (quad * groups + k / 4) * 16
+                    + k % 2 * 8
+                    + side / 2 * 4
+                    + k % 4 / 2 * 2
+                    + side % 2;
+                let w = weights.get(at).map_or(0, |&w| i32::from(w as i8));
+                sum = sum.wrapping_add(w * i32::from(byte(x, k)));
+            }
+            let factor = [0, 1, 2].map(|index| word(params, quad * 16 + 4 + side * 3 + index));
+            set(y, channel, rescale(sum, factor));
+        }
+    }
+}
