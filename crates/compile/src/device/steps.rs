@@ -227,10 +227,19 @@ impl Site<'_> {
         for (output, factor) in factors.iter().enumerate() {
             let bias = i64::from(biases[output]) - i64::from(tail.in_zero) * sums[output];
             let left = factor.shift().max(0);
-if 22 < -factor.shift() || 1i64 << (30 - left) <= bias.abs() + sizes[output] {
+            let most = bias.abs() + sizes[output];
+            if 1i64 << (30 - left) <= most {
                 return None;
             }
             biases[output] = bias as i32;
+            // A channel that always rounds to zero.
+            if factor.shift() < -1 && most < 1 << (-factor.shift() - 1) {
+                rescale.push([0, 1 + (tail.out_zero << 1), 1]);
+                continue;
+            }
+            if factor.shift() < -22 {
+                return None;
+            }
             let right = (-factor.shift()).max(0);
             let half = if right == 0 { 0 } else { 1 << (right - 1) };
             let addend = half + (tail.out_zero << right);
