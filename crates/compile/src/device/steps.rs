@@ -180,6 +180,8 @@ struct Layer {
     biases: Vec<i32>,
     /// Multiplier, addend, shift: as [`device::rescale`] takes them.
     factors: Vec<[i32; 3]>,
+    /// As [`device::Tile::rectified`].
+    rectified: u8,
 }
 
 impl Site<'_> {
@@ -204,7 +206,7 @@ impl Site<'_> {
         if tail.w_zero != 0 {
             return None;
         }
-        let weights: Vec<i8> = self.constant(1)?.iter().map(|&w| w.cast_signed()).collect();
+        let mut weights: Vec<i8> = self.constant(1)?.iter().map(|&w| w.cast_signed()).collect();
         let mut biases = match self.input(2) {
             Some(_) => {
                 let bias = self.constant(2)?;
@@ -224,18 +226,22 @@ impl Site<'_> {
             sizes[output] += i64::from(w).abs() * 128;
         }
         let mut rescale = Vec::with_capacity(outputs);
+        let mut switched_off = vec![false; outputs];
         for (output, factor) in factors.iter().enumerate() {
             let bias = i64::from(biases[output]) - i64::from(tail.in_zero) * sums[output];
-            let left = factor.shift().max(0);
-            let most = bias.abs() + sizes[output];
-            if 1i64 << (30 - left) <= most {
-                return None;
-            }
+            let (least, most) = (bias - sizes[output], bias + sizes[output]);
+            let (least, most) = (i32::try_from(least).ok()?, i32::try_from(most).ok()?);
             biases[output] = bias as i32;
-            // A channel that always rounds to zero.
-            if factor.shift() < -1 && most < 1 << (-factor.shift() - 1) {
-                rescale.push([0, 1 + (tail.out_zero << 1), 1]);
+            // A channel whose sums all give one result, as those that training has switched off.
+            if factor.shift() <= 0 && factor.apply(least) == factor.apply(most) {
+                let result = (factor.apply(most) + tail.out_zero).clamp(-128, 127);
+                rescale.push([0, 1 + (result << 1), 1]);
+                switched_off[output] = true;
                 continue;
+            }
+            let left = factor.shift().max(0);
+            if 1 << (30 - left) <= least.unsigned_abs().max(most.unsigned_abs()) {
+                return None;
             }
             if factor.shift() < -22 {
                 return None;
@@ -243,9 +249,18 @@ impl Site<'_> {
             let right = (-factor.shift()).max(0);
             let half = if right == 0 { 0 } else { 1 << (right - 1) };
             let addend = half + (tail.out_zero << right);
-            rescale.push([factor.multiplier(), addend, -factor.shift()]);
+            let twice = factor.multiplier().cast_unsigned() << 1;
+            rescale.push([twice.cast_signed(), addend, -factor.shift()]);
         }
-        Some(Layer { weights, biases, factors: rescale })
+        for (index, w) in weights.iter_mut().enumerate() {
+            *w = if switched_off[output_of(index)] { 0 } else { *w };
+        }
+        for (bias, _) in biases.iter_mut().zip(&switched_off).filter(|(_, off)| **off) {
+            *bias = 0;
+        }
+        let right = rescale.iter().all(|factor| 0 < factor[2]);
+        let rectified = u8::from(right && tail.out_zero <= tail.act_min);
+        Some(Layer { weights, biases, factors: rescale, rectified })
     }
 
     fn conv(&self, constants: &mut Constants) -> Result<Chosen, CompileError> {
@@ -313,7 +328,8 @@ impl Site<'_> {
             pad: [top, left],
             zero: tail.in_zero as i8,
             act: [tail.act_min as i8, tail.act_max as i8],
-            reserved: [0; 3],
+            rectified: layer.rectified,
+            reserved: [0; 2],
         };
         let scratch = (rows * row.next_multiple_of(4) * 8) as u32;
         Ok(Some((Form::Conv(conv), scratch, false)))
@@ -382,7 +398,8 @@ impl Site<'_> {
             zero: tail.in_zero as i8,
             act: [tail.act_min as i8, tail.act_max as i8],
             upright: u8::from(ow < oh),
-            reserved: [0; 3],
+            rectified: layer.rectified,
+            reserved: [0; 2],
         };
         let in_place = (h, wide) == (oh, ow);
         let scratch = step.scratch();

@@ -37,8 +37,10 @@ pub struct Conv {
     pub zero: i8,
     /// Bounds of the result.
     pub act: [i8; 2],
+    /// 1 as in [`Tile::rectified`], else 0.
+    pub rectified: u8,
     /// Zero.
-    pub reserved: [u8; 3],
+    pub reserved: [u8; 2],
 }
 
 /// What does not change from tile to tile.
@@ -56,7 +58,7 @@ pub fn conv<P: Parts>(frame: &Frame<'_>) -> Result<(), Fault> {
     let [height, width, channels] = conv.input.map(u32::from);
     let [out_h, out_w, out_c] = conv.output.map(u32::from);
     let [kernel_h, kernel_w] = conv.kernel.map(u32::from);
-    if conv.scratch % 4 != 0 || conv.reserved != [0; 3] || kernel_h * kernel_w * channels == 0 {
+    if conv.scratch % 4 != 0 || conv.reserved != [0; 2] || 1 < conv.rectified || kernel_h * kernel_w * channels == 0 {
         return Err(Fault::Record);
     }
     let row = kernel_w * channels;
@@ -75,94 +77,135 @@ pub fn conv<P: Parts>(frame: &Frame<'_>) -> Result<(), Fault> {
     let run = Run { conv, x, scratch, row: [row as usize, padded as usize] };
     let positions = (out_h * out_w) as usize;
     let channels = out_c as usize;
-    let mut tile = Tile { inputs: scratch, weights, params, y, stride: out_c, channels: out_c };
+    let rectified = conv.rectified == 1;
+    let mut tile =
+        Tile { inputs: scratch, weights, params, y, stride: out_c, channels: out_c, rectified };
     let mut at = 0;
+    let mut place = Place::default();
     while at < positions {
         let left = positions - at;
         // The last positions again rather than fewer than four, or the same one four times.
         if left < 4 && 4 <= positions {
+            place.back(4 - left, out_w);
             at = positions - 4;
         } else if left < 4 {
             tile.stride = 0;
         }
-        let step = usize::from(tile.stride != 0);
-        run.gather::<P>([0, 1, 2, 3].map(|i| at + i * step));
+        let alone = tile.stride == 0;
+        run.gather::<P>(&mut place, alone);
         tile.y = y.get(at * channels..).unwrap_or_default();
         P::tile(&tile);
-        at += if step == 0 { 1 } else { 4 };
+        at += if alone { 1 } else { 4 };
     }
     clamp(y, conv.act);
     Ok(())
 }
 
+/// An output position.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    y: u32,
+    x: u32,
+}
+
+impl Place {
+    fn next(&mut self, width: u32) {
+        self.x += 1;
+        if self.x == width {
+            (self.y, self.x) = (self.y + 1, 0);
+        }
+    }
+
+    fn back(&mut self, count: usize, width: u32) {
+        for _ in 0..count {
+            if self.x == 0 {
+                (self.y, self.x) = (self.y.wrapping_sub(1), width);
+            }
+            self.x -= 1;
+        }
+    }
+}
+
 impl Run<'_> {
-    /// The windows of four positions.
-    fn gather<P: Parts>(&self, positions: [usize; 4]) {
+    /// The windows of four positions from `place` on, or of one position four times.
+    #[inline(always)]
+    fn gather<P: Parts>(&self, place: &mut Place, alone: bool) {
         let conv = self.conv;
-        let [height, width, channels] = conv.input.map(usize::from);
-        let out_w = usize::from(conv.output[1]).max(1);
-        let [kernel_h, kernel_w] = conv.kernel.map(usize::from);
-        // The first input row and column of each window, and whether the whole window is inside.
-        let mut inside = true;
-        let corners = positions.map(|position| {
-            let corner = |axis: usize, output: usize| {
-                output as isize * isize::from(conv.stride[axis]) - isize::from(conv.pad[axis])
-            };
-            let (y, x) = (corner(0, position / out_w), corner(1, position % out_w));
-            let fits = 0 <= y
-                && 0 <= x
-                && y + kernel_h as isize <= height as isize
-                && x + kernel_w as isize <= width as isize;
-            inside &= fits;
-            (y, x, fits)
-        });
+        let [height, width, channels] = conv.input.map(i32::from);
+        let [kernel_h, kernel_w] = conv.kernel.map(i32::from);
+        let [stride_h, stride_w] = conv.stride.map(i32::from);
+        let out_w = u32::from(conv.output[1]);
         let [_, padded] = self.row;
-        if inside {
-            let mut starts =
-                corners.map(|(y, x, _)| (y as usize * width + x as usize) * channels);
-            let mut to = self.scratch;
-            for _ in 0..kernel_h {
-                P::widen(starts.map(|at| self.x.get(at..).unwrap_or_default()), to, padded as u32 / 4);
-                starts = starts.map(|at| at + width * channels);
-                to = to.get(padded * 8..).unwrap_or_default();
+        // The first input row and column of each window.
+        let mut corners = [(0, 0); 4];
+        let mut inside = true;
+        for (index, corner) in corners.iter_mut().enumerate() {
+            let y = place.y as i32 * stride_h - i32::from(conv.pad[0]);
+            let x = place.x as i32 * stride_w - i32::from(conv.pad[1]);
+            inside &= 0 <= (y | x) && y + kernel_h <= height && x + kernel_w <= width;
+            *corner = (y, x);
+            if index == 3 || !alone {
+                place.next(out_w);
+            }
+        }
+        if !inside {
+            for (position, (y, x)) in corners.into_iter().enumerate() {
+                self.window::<P>(position, y, x);
             }
             return;
         }
-        for (position, &(y, x, _)) in corners.iter().enumerate() {
-            self.window(position, y, x);
+        let mut from = corners.map(|(y, x)| {
+            let at = (y * width + x) * channels;
+            self.x.get(at as usize..).unwrap_or_default()
+        });
+        let mut to = self.scratch;
+        for row in 1..=kernel_h {
+            P::widen(from, to, padded as u32 / 4);
+            if row == kernel_h {
+                break;
+            }
+            from = from.map(|from| from.get((width * channels) as usize..).unwrap_or_default());
+            to = to.get(padded * 8..).unwrap_or_default();
         }
     }
 
     /// One window, some of which may lie outside the input.
-    fn window(&self, position: usize, y: isize, x: isize) {
+    fn window<P: Parts>(&self, position: usize, y: i32, x: i32) {
         let conv = self.conv;
-        let [height, width, channels] = conv.input.map(usize::from);
-        let [kernel_h, kernel_w] = conv.kernel.map(usize::from);
+        let [height, width, channels] = conv.input.map(i32::from);
+        let [kernel_h, kernel_w] = conv.kernel.map(i32::from);
         let [_, padded] = self.row;
+        // Columns of the window before, in and behind the input.
+        let before = (-x).clamp(0, kernel_w);
+        let behind = (x + kernel_w - width).clamp(0, kernel_w - before);
         for ky in 0..kernel_h {
-            let row = y + ky as isize;
-            let in_rows = 0 <= row && row < height as isize;
-            let mut k = ky * padded;
-            for kx in 0..kernel_w {
-                let column = x + kx as isize;
-                let pixel = (in_rows && 0 <= column && column < width as isize)
-                    .then(|| (row as usize * width + column as usize) * channels);
-                for channel in 0..channels {
-                    let value = match pixel {
-                        Some(at) => self.x.get(at + channel).map_or(0, |x| x.get() as i8),
-                        None => conv.zero,
-                    };
-                    self.set(k, position, value);
-                    k += 1;
+            let row = y + ky;
+            let from = ((row * width + x + before) * channels) as usize;
+            let to = self.scratch.get(ky as usize * padded * 8..).unwrap_or_default();
+            let (before, behind) =
+                if 0 <= row && row < height { (before, behind) } else { (kernel_w, 0) };
+            let parts = [before, kernel_w - before - behind, behind].map(|part| part * channels);
+            let from = self.x.get(from..).unwrap_or_default();
+            if channels % 4 == 0 {
+                let groups = parts.map(|part| part as u32 / 4);
+                P::fill_one(conv.zero, to, position, groups[0]);
+                let to = to.get(parts[0] as usize * 8..).unwrap_or_default();
+                P::widen_one(from, to, position, groups[1]);
+                let to = to.get(parts[1] as usize * 8..).unwrap_or_default();
+                P::fill_one(conv.zero, to, position, groups[2]);
+                continue;
+            }
+            for k in 0..padded {
+                let inside = k.wrapping_sub(parts[0] as usize);
+                let value = match from.get(inside) {
+                    Some(x) if inside < parts[1] as usize => x.get() as i8,
+                    _ => conv.zero,
+                };
+                if let Some([low, high, ..]) = to.get(lane(k, position) * 2..) {
+                    low.set(value as u8);
+                    high.set((value >> 7) as u8);
                 }
             }
-        }
-    }
-
-    fn set(&self, k: usize, position: usize, value: i8) {
-        if let Some([low, high, ..]) = self.scratch.get(lane(k, position) * 2..) {
-            low.set(value as u8);
-            high.set((value >> 7) as u8);
         }
     }
 }

@@ -37,8 +37,10 @@ pub struct Depthwise {
     pub act: [i8; 2],
     /// 1 when lines run along the height, 0 for the width.
     pub upright: u8,
+    /// 1 as in [`Lines::rectified`], else 0.
+    pub rectified: u8,
     /// Zero.
-    pub reserved: [u8; 3],
+    pub reserved: [u8; 2],
 }
 
 /// Words of the weights of four channels in the scratch: pairs of three rows, twice over.
@@ -70,7 +72,7 @@ pub fn depthwise<P: Parts>(frame: &Frame<'_>) -> Result<(), Fault> {
         matches!(step.stride, 1 | 2),
         step.pad[0] <= 1 && step.pad[1] <= 1,
         step.upright <= 1,
-        step.reserved == [0; 3],
+        step.rectified <= 1 && step.reserved == [0; 2],
         step.output.iter().zip(step.input).all(|(&out, x)| out <= x),
     ];
     if sizes != [true; 7] {
@@ -89,7 +91,7 @@ pub fn depthwise<P: Parts>(frame: &Frame<'_>) -> Result<(), Fault> {
     fill(ring, step.zero);
     let blocks = weights.chunks_exact(36).zip(params.chunks_exact(64));
     for (block, (weights, params)) in blocks.enumerate() {
-        spread(weights, table, step.upright == 1);
+        P::spread(weights, table, step.upright == 1);
         let x = x.get(4 * block..).unwrap_or_default();
         let y = y.get(4 * block..).unwrap_or_default();
         four::<P>(step, x, y, ring, table, params);
@@ -157,6 +159,7 @@ fn four<P: Parts>(
             pitch,
             outputs: u32::from(step.output[along]),
             stride: u32::from(step.stride),
+            rectified: step.rectified == 1,
         });
     }
 }
@@ -176,25 +179,6 @@ fn fill(halves: Bytes<'_>, value: i8) {
         if let [first, second] = half {
             first.set(low);
             second.set(high);
-        }
-    }
-}
-
-/// The 3x3 weights of four channels as pairs of each row, twice over.
-fn spread(weights: &[u8], table: Bytes<'_>, upright: bool) {
-    let mut words = table.chunks_exact(4);
-    for channel in 0..4 {
-        for row in [0, 1, 2, 0, 1, 2] {
-            let tap = |i: usize| {
-                let place = if upright { i * 3 + row } else { row * 3 + i };
-                weights.get(place * 4 + channel).map_or(0, |&w| i16::from(w as i8)).to_le_bytes()
-            };
-            for pair in [[tap(0), tap(1)], [tap(1), tap(2)]] {
-                let Some(word) = words.next() else { return };
-                for (to, from) in word.iter().zip(pair.as_flattened()) {
-                    to.set(*from);
-                }
-            }
         }
     }
 }

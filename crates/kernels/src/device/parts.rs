@@ -24,6 +24,9 @@ pub struct Tile<'a> {
     pub stride: u32,
     /// Output channels.
     pub channels: u32,
+    /// Whether every shift goes right and results below the zero point are cut off afterwards, so
+    /// that it does not matter how ties below it are rounded.
+    pub rectified: bool,
 }
 
 /// One line of outputs of a depthwise 3x3 convolution, for four channels.
@@ -45,6 +48,8 @@ pub struct Lines<'a> {
     pub outputs: u32,
     /// Inputs between results: 1 or 2.
     pub stride: u32,
+    /// As in [`Tile::rectified`].
+    pub rectified: bool,
 }
 
 /// A line of inputs of four channels on its way into a ring.
@@ -68,8 +73,15 @@ pub struct Split<'a> {
 pub trait Parts {
     /// Widens `groups` groups of 4 bytes of four positions into the inputs of a [`Tile`].
     fn widen(from: [Bytes<'_>; 4], to: Bytes<'_>, groups: u32);
+    /// Widens `groups` groups of 4 bytes into those of one position, 0 to 3.
+    fn widen_one(from: Bytes<'_>, to: Bytes<'_>, position: usize, groups: u32);
+    /// Sets `groups` groups of one position to one value.
+    fn fill_one(value: i8, to: Bytes<'_>, position: usize, groups: u32);
     /// Computes a tile.
     fn tile(tile: &Tile<'_>);
+    /// The 3x3 weights of four channels, [`pack::fours`](super::pack::fours), as pairs (0, 1) and
+    /// (1, 2) of each row (or column, when `upright`), the three rows twice over.
+    fn spread(weights: &[u8], table: Bytes<'_>, upright: bool);
     /// Fills one line of the ring for four channels.
     fn split(split: &Split<'_>);
     /// Computes a line.
@@ -81,9 +93,12 @@ pub trait Parts {
 
 /// `acc` rescaled, with the zero point inside the addend, saturated to 8 bits.
 ///
-/// A positive shift goes right with ties away from zero, others go left before the multiplication.
+/// The multiplier is stored twice as large, modulo 2^32: a core can then multiply and add the sum
+/// itself in one instruction. A positive shift goes right with ties away from zero, others go left
+/// before the multiplication.
 #[inline(always)]
-pub fn rescale(acc: i32, [multiplier, addend, shift]: [i32; 3]) -> i8 {
+pub fn rescale(acc: i32, [twice, addend, shift]: [i32; 3]) -> i8 {
+    let multiplier = (twice.cast_unsigned() >> 1).cast_signed();
     if 0 < shift {
         let x = doubling_high_mul(acc, multiplier);
         let away = x.wrapping_add(x >> 31).wrapping_add(addend);
@@ -152,6 +167,18 @@ impl Parts for Portable {
         }
     }
 
+    fn widen_one(from: Bytes<'_>, to: Bytes<'_>, position: usize, groups: u32) {
+        for k in 0..4 * groups as usize {
+            set_half(to, lane(k, position), byte(from, k));
+        }
+    }
+
+    fn fill_one(value: i8, to: Bytes<'_>, position: usize, groups: u32) {
+        for k in 0..4 * groups as usize {
+            set_half(to, lane(k, position), value);
+        }
+    }
+
     fn tile(tile: &Tile<'_>) {
         let len = tile.inputs.len() / 8;
         for channel in 0..tile.channels as usize {
@@ -166,6 +193,24 @@ impl Parts for Portable {
                     sum = sum.wrapping_add(w * half(tile.inputs, lane(k, position)));
                 }
                 set(tile.y, position * tile.stride as usize + channel, rescale(sum, factor));
+            }
+        }
+    }
+
+    fn spread(weights: &[u8], table: Bytes<'_>, upright: bool)     {
+        let mut words = table.chunks_exact(4);
+        for channel in 0..4 {
+            for row in [0, 1, 2, 0, 1, 2] {
+                let tap = |i: usize| {
+                    let place = if upright { i * 3 + row } else { row * 3 + i };
+                    weights.get(place * 4 + channel).map_or(0, |&w| i16::from(w as i8)).to_le_bytes()
+                };
+                for pair in [[tap(0), tap(1)], [tap(1), tap(2)]] {
+                    let Some(word) = words.next() else { return };
+                    for (to, from) in word.iter().zip(pair.as_flattened()) {
+                        to.set(*from);
+                    }
+                }
             }
         }
     }

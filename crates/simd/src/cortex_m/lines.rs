@@ -2,9 +2,9 @@
 
 use core::arch::naked_asm;
 
-use embarca_kernels::device::{Lines, Split};
+use embarca_kernels::device::{Bytes, Lines, Split};
 
-use super::{enlarge, rescale};
+use super::{enlarge, rectify, rescale};
 
 /// What the loop over a line gets.
 #[repr(C)]
@@ -17,6 +17,7 @@ struct Line {
     pitch: u32,
     outputs: u32,
     channels: u32,
+    rectified: u32,
 }
 
 /// Computes one line of outputs for four channels.
@@ -43,10 +44,21 @@ pub(super) fn run(l: &Lines<'_>) {
         pitch: l.pitch,
         outputs: l.outputs,
         channels: 4,
+        rectified: u32::from(l.rectified),
     };
     // SAFETY: the views hold what is read and written, as compared above; ring, weights and
     // parameters are aligned to 4.
     unsafe { if l.stride == 1 { stride1(&args) } else { stride2(&args) } };
+}
+
+/// Puts the weights of four channels into pairs.
+pub(super) fn spread(weights: &[u8], table: Bytes<'_>, upright: bool) {
+    if weights.len() < 36 || table.len() < 192 {
+        return;
+    }
+    let (tap, row) = if upright { (12, 4) } else { (4, 12) };
+    // SAFETY: the loop reads 36 bytes and writes 192, both aligned to 4.
+    unsafe { pairs(weights.as_ptr(), table.as_ptr().cast(), tap, row) };
 }
 
 /// What the split of a line gets.
@@ -89,19 +101,18 @@ macro_rules! depthwise {
         unsafe extern "C" fn $name(args: &Line) {
             naked_asm!(
                 "push {{r4-r11, lr}}",
-                "sub sp, #44",
-                "ldm r0, {{r1-r8}}",
+                "sub sp, #52",
+                "ldm r0, {{r1-r9}}",
                 // [sp]: 0 ring, 4 weights, 8 params, 12 y, 16 step, 20 pitch, 24 outputs, 28 channels,
-                // 32 outputs left, 36 place in the line, 40 y in the line
-                "stm sp, {{r1-r8}}",
+                // 32 rectified, 36 outputs left, 40 place in the line, 44 y in the line
+                "stm sp, {{r1-r9}}",
                 "1:", // a channel
                 "ldr r1, [sp]",
                 "ldr r2, [sp, #12]",
                 "ldr r3, [sp, #24]",
                 "2:", // four outputs: r1 place, r2 y, r3 left
-                "str r1, [sp, #36]",
-                "str r2, [sp, #40]",
-                "str r3, [sp, #32]",
+                "strd r3, r1, [sp, #36]",
+                "str r2, [sp, #44]",
                 "mov r12, r1",
                 "ldr lr, [sp, #4]",
                 "ldr r0, [sp, #8]",
@@ -113,13 +124,14 @@ macro_rules! depthwise {
                 $mac, $mac, $mac,
                 "ldr r0, [sp, #8]",
                 "ldm r0, {{r0, r1, r2, r3}}",
-                "ldr lr, [sp, #40]",
+                "ldr r8, [sp, #32]",
+                "ldr lr, [sp, #44]",
                 "ldr r12, [sp, #16]",
-                "cmp r3, #0",
-                "ble 4f",
-                rescale!("r4"), rescale!("r5"), rescale!("r6"), rescale!("r7"),
+                "cmp r8, #0",
+                "beq 7f",
+                rectify!("r4"), rectify!("r5"), rectify!("r6"), rectify!("r7"),
                 "3:",
-                "ldr r3, [sp, #32]",
+                "ldr r3, [sp, #36]",
                 "strb r4, [lr]",
                 "cmp r3, #4",
                 "blt 6f",
@@ -128,7 +140,7 @@ macro_rules! depthwise {
                 "add r2, lr, r12",
                 "strb r7, [r2, r12, lsl #1]",
                 "beq 5f",
-                "ldr r1, [sp, #36]",
+                "ldr r1, [sp, #40]",
                 "sub r3, #4",
                 "add r2, lr, r12, lsl #2",
                 $advance,
@@ -156,10 +168,15 @@ macro_rules! depthwise {
                 "add r4, #16",
                 "strd r3, r4, [sp, #4]",
                 "bne 1b",
-                "add sp, #44",
+                "add sp, #52",
                 "pop {{r4-r11, pc}}",
+                "7:",
+                "cmp r3, #0",
+                "ble 4f",
+                rescale!("r4"), rescale!("r5"), rescale!("r6"), rescale!("r7"),
+                "b 3b",
                 "4:",
-                "rsb r3, r3, #1",
+                "rsb r3, r3, #0",
                 enlarge!("r4"), enlarge!("r5"), enlarge!("r6"), enlarge!("r7"),
                 "b 3b",
             )
@@ -253,6 +270,46 @@ unsafe extern "C" fn split4(args: &SplitArgs) {
         "strh r1, [r11]",
         "strh r2, [r12]",
         "4:",
+        "pop {{r4-r11, pc}}",
+    )
+}
+
+/// The pairs of three rows, each stored twice, 24 bytes apart; 48 bytes a channel.
+#[unsafe(naked)]
+unsafe extern "C" fn pairs(weights: *const u8, table: *const u8, tap: u32, row: u32) {
+    naked_asm!(
+        "push {{r4-r11, lr}}",
+        "mov r12, #3",
+        "1:",
+        "ldr r4, [r0]",
+        "ldr r5, [r0, r2]",
+        "ldr r6, [r0, r2, lsl #1]",
+        "add r0, r3",
+        "sxtb16 r7, r4, ror #8",
+        "sxtb16 r8, r5, ror #8",
+        "sxtb16 r9, r6, ror #8",
+        "sxtb16 r4, r4",
+        "sxtb16 r5, r5",
+        "sxtb16 r6, r6",
+        "pkhbt r10, r4, r5, lsl #16",
+        "pkhbt r11, r5, r6, lsl #16",
+        "strd r10, r11, [r1]",
+        "strd r10, r11, [r1, #24]",
+        "pkhbt r10, r7, r8, lsl #16",
+        "pkhbt r11, r8, r9, lsl #16",
+        "strd r10, r11, [r1, #48]",
+        "strd r10, r11, [r1, #72]",
+        "pkhtb r10, r5, r4, asr #16",
+        "pkhtb r11, r6, r5, asr #16",
+        "strd r10, r11, [r1, #96]",
+        "strd r10, r11, [r1, #120]",
+        "pkhtb r10, r8, r7, asr #16",
+        "pkhtb r11, r9, r8, asr #16",
+        "strd r10, r11, [r1, #144]",
+        "strd r10, r11, [r1, #168]",
+        "add r1, #8",
+        "subs r12, #1",
+        "bne 1b",
         "pop {{r4-r11, pc}}",
     )
 }

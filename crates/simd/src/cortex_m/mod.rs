@@ -26,6 +26,26 @@ impl Parts for Dsp {
         unsafe { tile::widen(&from.map(|from| from.as_ptr().cast()), to.as_ptr().cast(), groups) };
     }
 
+    fn widen_one(from: Bytes<'_>, to: Bytes<'_>, position: usize, groups: u32) {
+        let len = groups as usize * 4;
+        if len == 0 || from.len() < len || to.len() < len * 8 || 3 < position {
+            return;
+        }
+        let to = to.as_ptr().wrapping_add(position * 4);
+        // SAFETY: the loop reads `len` bytes and writes every fourth word of eight times that.
+        unsafe { tile::widen_one(from.as_ptr().cast(), to.cast(), groups) };
+    }
+
+    fn fill_one(value: i8, to: Bytes<'_>, position: usize, groups: u32) {
+        if groups == 0 || to.len() < groups as usize * 32 || 3 < position {
+            return;
+        }
+        let pair = u32::from(i16::from(value).cast_unsigned()) * 0x1_0001;
+        let to = to.as_ptr().wrapping_add(position * 4);
+        // SAFETY: the loop writes every fourth word of 32 bytes a group.
+        unsafe { tile::fill_one(pair, to.cast(), groups) };
+    }
+
     fn tile(tile: &Tile<'_>) {
         let (len, pairs) = (tile.inputs.len() / 8, tile.channels.div_ceil(2) as usize);
         let last = 3 * tile.stride as usize + tile.channels as usize;
@@ -37,6 +57,10 @@ impl Parts for Dsp {
             return;
         }
         tile::run(tile);
+    }
+
+    fn spread(weights: &[u8], table: Bytes<'_>, upright: bool) {
+        lines::spread(weights, table, upright);
     }
 
     fn split(split: &Split<'_>) {
@@ -52,14 +76,13 @@ impl Parts for Dsp {
     }
 }
 
-/// `a` rescaled to the right: multiplier in `r1`, addend in `r2`, shift in `r3`. The accumulator
-/// stays below 2^30, so the doubled one does not overflow; SMMULR rounds like the reference, and
-/// the sign bit turns the shift's rounding away from zero.
+/// `a` rescaled to the right: twice the multiplier in `r1`, less 2^32, so that adding `a` itself
+/// makes it whole; addend in `r2`, shift in `r3`. The sign bit turns the rounding of ties away from
+/// zero.
 macro_rules! rescale {
     ($a:literal) => {
         concat!(
-            "lsl ", $a, ", ", $a, ", #1\n",
-            "smmulr ", $a, ", ", $a, ", r1\n",
+            "smmlar ", $a, ", ", $a, ", r1, ", $a, "\n",
             "add ", $a, ", ", $a, ", ", $a, ", asr #31\n",
             "add ", $a, ", ", $a, ", r2\n",
             "asr ", $a, ", ", $a, ", r3\n",
@@ -68,16 +91,28 @@ macro_rules! rescale {
     };
 }
 
-/// The same without a shift to the right; `r3` holds one more than the shift to the left.
+/// The same where results below the zero point are cut off.
+macro_rules! rectify {
+    ($a:literal) => {
+        concat!(
+            "smmlar ", $a, ", ", $a, ", r1, ", $a, "\n",
+            "add ", $a, ", ", $a, ", r2\n",
+            "asr ", $a, ", ", $a, ", r3\n",
+            "ssat ", $a, ", #8, ", $a, "\n",
+        )
+    };
+}
+
+/// The same without a shift to the right; `r3` holds the negative shift to the left.
 macro_rules! enlarge {
     ($a:literal) => {
         concat!(
             "lsl ", $a, ", ", $a, ", r3\n",
-            "smmulr ", $a, ", ", $a, ", r1\n",
+            "smmlar ", $a, ", ", $a, ", r1, ", $a, "\n",
             "add ", $a, ", ", $a, ", r2\n",
             "ssat ", $a, ", #8, ", $a, "\n",
         )
     };
 }
 
-use {enlarge, rescale};
+use {enlarge, rectify, rescale};

@@ -4,7 +4,7 @@ use core::arch::naked_asm;
 
 use embarca_kernels::device::Tile;
 
-use super::{enlarge, rescale};
+use super::{enlarge, rectify, rescale};
 
 /// Steps of two elements in the loop, and the bytes of code of one.
 const STEPS: u32 = 8;
@@ -22,6 +22,8 @@ struct Args {
     end: *const u32,
     /// Bytes of code that the first round skips.
     skip: u32,
+    /// As in [`Tile::rectified`].
+    rectified: u32,
 }
 
 /// Computes a tile whose views are long enough.
@@ -41,6 +43,7 @@ pub(super) fn run(t: &Tile<'_>) {
         channels: t.channels,
         end: range.end.cast(),
         skip: STEP_BYTES * (STEPS - first),
+        rectified: u32::from(t.rectified),
     };
     // SAFETY: the caller has compared the views; constants and scratch are aligned to 4.
     unsafe { tile(&args) };
@@ -70,13 +73,21 @@ unsafe extern "C" fn tile(args: &Args) {
     naked_asm!(
         "push {{r4-r11, lr}}",
         "sub sp, #36",
-        "ldm r0!, {{r1-r8}}",
-        // [sp]: inputs, weights, params, y, stride, channels, end of inputs, first step
+        "ldm r0, {{r1-r9}}",
+        // [sp]: 0 inputs, 4 weights, 8 params, 12 y, 16 stride, 20 channels, 24 end of inputs,
+        // 28 first step, 32 tail
         "adr lr, 3f",
         "add r8, lr",
         "orr r8, #1",
+        "adr lr, 4f",
+        "adr r12, 14f",
+        "cmp r9, #0",
+        "ite eq",
+        "moveq r9, lr",
+        "movne r9, r12",
+        "orr r9, #1",
         "mov r12, r2",
-        "stm sp, {{r1-r8}}",
+        "stm sp, {{r1-r9}}",
         "1:", // a pair of channels
         "ldr r0, [sp, #8]",
         "ldr lr, [sp]",
@@ -91,50 +102,52 @@ unsafe extern "C" fn tile(args: &Args) {
         "ldr pc, [sp, #28]",
         ".p2align 2",
         "3:",
-        step!(), step!(), step!(), step!(), step!(), step!(), step!(), step!(),
+        step!(),
+        step!(),
+        step!(),
+        step!(),
+        step!(),
+        step!(),
+        step!(),
+        step!(),
         "ldr r0, [sp, #24]",
         "cmp lr, r0",
         "bne 3b",
         "ldr r0, [sp, #8]",
+        "ldr pc, [sp, #32]",
+        ".p2align 2",
+        "14:", // every shift goes right, and what is below the zero point is cut off
         "ldm r0!, {{r1, r2, r3}}",
-        "cmp r3, #0",
-        "ble 4f",
-        rescale!("r4"), rescale!("r6"), rescale!("r8"), rescale!("r10"),
-        "5:",
+        rectify!("r4"),
+        rectify!("r6"),
+        rectify!("r8"),
+        rectify!("r10"),
         "ldm r0!, {{r1, r2, r3}}",
-        "cmp r3, #0",
-        "str r0, [sp, #8]",
-        "ble 6f",
-        rescale!("r5"), rescale!("r7"), rescale!("r9"), rescale!("r11"),
+        rectify!("r5"),
+        rectify!("r7"),
+        rectify!("r9"),
+        rectify!("r11"),
         "7:",
-        "ldr r0, [sp, #20]",
-        "ldrd r1, r2, [sp, #12]",
-        "subs r0, #2",
-        "add r3, r1, #2",
+        "str r0, [sp, #8]",
+        "add r0, sp, #12",
+        "ldm r0, {{r1, r2, r3}}", // y, stride, channels
+        "subs r3, #2",
         "blt 8f",
         "bfi r4, r5, #8, #8",
         "bfi r6, r7, #8, #8",
         "bfi r8, r9, #8, #8",
         "bfi r10, r11, #8, #8",
-        "strh r4, [r1]",
         "strh r6, [r1, r2]",
         "strh r8, [r1, r2, lsl #1]",
-        "add r1, r2",
-        "strh r10, [r1, r2, lsl #1]",
-        "str r3, [sp, #12]",
-        "str r0, [sp, #20]",
+        "add r2, r2, r2, lsl #1",
+        "strh r10, [r1, r2]",
+        "strh r4, [r1], #2",
+        "str r3, [sp, #20]",
+        "str r1, [sp, #12]",
         "bne 1b",
         "9:",
         "add sp, #36",
         "pop {{r4-r11, pc}}",
-        "4:",
-        "rsb r3, r3, #1",
-        enlarge!("r4"), enlarge!("r6"), enlarge!("r8"), enlarge!("r10"),
-        "b 5b",
-        "6:",
-        "rsb r3, r3, #1",
-        enlarge!("r5"), enlarge!("r7"), enlarge!("r9"), enlarge!("r11"),
-        "b 7b",
         "8:", // one channel is left
         "strb r4, [r1]",
         "strb r6, [r1, r2]",
@@ -142,6 +155,38 @@ unsafe extern "C" fn tile(args: &Args) {
         "add r1, r2",
         "strb r10, [r1, r2, lsl #1]",
         "b 9b",
+        ".p2align 2",
+        "4:", // any shift
+        "ldm r0!, {{r1, r2, r3}}",
+        "cmp r3, #0",
+        "ble 5f",
+        rescale!("r4"),
+        rescale!("r6"),
+        rescale!("r8"),
+        rescale!("r10"),
+        "15:",
+        "ldm r0!, {{r1, r2, r3}}",
+        "cmp r3, #0",
+        "ble 6f",
+        rescale!("r5"),
+        rescale!("r7"),
+        rescale!("r9"),
+        rescale!("r11"),
+        "b 7b",
+        "5:",
+        "rsb r3, r3, #0",
+        enlarge!("r4"),
+        enlarge!("r6"),
+        enlarge!("r8"),
+        enlarge!("r10"),
+        "b 15b",
+        "6:",
+        "rsb r3, r3, #0",
+        enlarge!("r5"),
+        enlarge!("r7"),
+        enlarge!("r9"),
+        enlarge!("r11"),
+        "b 7b",
     )
 }
 
@@ -173,3 +218,32 @@ pub(super) unsafe extern "C" fn widen(from: &[*const i8; 4], to: *const u8, grou
     )
 }
 
+
+/// As [`widen`], for one position.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn widen_one(from: *const i8, to: *const u8, groups: u32) {
+    naked_asm!(
+        "1:",
+        "ldr r3, [r0], #4",
+        "sxtb16 r12, r3",
+        "sxtb16 r3, r3, ror #8",
+        "str r12, [r1], #16",
+        "str r3, [r1], #16",
+        "subs r2, #1",
+        "bne 1b",
+        "bx lr",
+    )
+}
+
+/// A pair of 16 bits into both words of `groups` groups of one position.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn fill_one(pair: u32, to: *const u8, groups: u32) {
+    naked_asm!(
+        "1:",
+        "str r0, [r1], #16",
+        "str r0, [r1], #16",
+        "subs r2, #1",
+        "bne 1b",
+        "bx lr",
+    )
+}
