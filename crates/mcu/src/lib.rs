@@ -85,7 +85,7 @@ impl<'p, 't> Model<'p, 't> {
     /// The plan is damaged, needs another memory, or names a kernel that `table` lacks.
     pub fn load(plan: &'p [u8], arena: &'p mut [u8], table: &'t Table) -> Result<Self, Error> {
         let device = Device::open(plan).map_err(|fault| whole(Code::Plan(fault)))?;
-        let aligned = arena.as_ptr().addr() % device.align() == 0;
+        let aligned = arena.as_ptr().addr().is_multiple_of(device.align());
         let arena = arena.get_mut(..device.arena()).filter(|_| aligned);
         let arena = arena.ok_or(whole(Code::Arena))?;
         let mut model = Self { device, table, arena };

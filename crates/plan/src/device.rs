@@ -113,7 +113,7 @@ impl<'a> Device<'a> {
     /// # Errors
     /// See [`DeviceFault`].
     pub fn open(bytes: &'a [u8]) -> Result<Self, DeviceFault> {
-        if bytes.as_ptr().addr() % 16 != 0 {
+        if !bytes.as_ptr().addr().is_multiple_of(16) {
             return Err(DeviceFault::Alignment);
         }
         let Some((head, entries)) = bytes.split_at_checked(32) else {
@@ -145,8 +145,7 @@ impl<'a> Device<'a> {
             let align = flags >> 16;
             let pad = (at as usize).wrapping_sub(end);
             let tidy = flags & 0xfffe == 0
-                && 2 <= align
-                && align <= 16
+                && (2..=16).contains(&align)
                 && (at_high | len_high | reserved) == 0
                 && at & ((1 << (align & 31)) - 1) == 0
                 && pad < 1 << (align & 31);
@@ -184,12 +183,13 @@ impl<'a> Device<'a> {
         let states = record.states as usize;
         let (states, rest) = <[DeviceState]>::ref_from_prefix_with_elems(rest, states).ok()?;
         let steps = <[u32]>::ref_from_bytes(rest).ok()?;
-        let fits = |at: u32, len: u32, all: u32| all.checked_sub(at).is_some_and(|rest| len <= rest);
+        let fits =
+            |at: u32, len: u32, all: u32| all.checked_sub(at).is_some_and(|rest| len <= rest);
         let sound = 2 <= record.align_log2
             && record.align_log2 <= 4
             && ports.iter().all(|port| {
                 let size = u8::try_from(port.dtype).ok().and_then(embarca_num::DType::from_code);
-                size.is_some_and(|dtype| port.at as usize % dtype.size().max(1) == 0)
+                size.is_some_and(|dtype| (port.at as usize).is_multiple_of(dtype.size().max(1)))
                     && fits(port.at, port.len, record.arena)
             })
             && states.iter().all(|state| {

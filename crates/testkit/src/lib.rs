@@ -1,5 +1,6 @@
 //! Case generators and golden drivers. Only for tests.
 
+pub mod boards;
 pub mod bombs;
 pub mod cases;
 pub mod conformance;

@@ -25,7 +25,8 @@ impl Memory {
         let owner = |tensor: TensorIndex| tensors[tensor].root.0;
         // First and last position of use by owner; position 0 is before the first step.
         let mut lives: Vec<Option<(u32, u32)>> = vec![None; tensors.len()];
-        let constant = |tensor: TensorIndex| matches!(sized.schedule.tensors[tensor].place, Place::Const(_));
+        let constant =
+            |tensor: TensorIndex| matches!(sized.schedule.tensors[tensor].place, Place::Const(_));
         let mut touch = |tensor: TensorIndex, at: u32| {
             if constant(owner(tensor)) {
                 return;

@@ -65,7 +65,8 @@ impl<'a> Sized<'a> {
             })?;
             let root = match &tensor.place {
                 Place::Alias(of, offset) => {
-                    let offset = offset.eval(&preferred).and_then(|offset| u32::try_from(offset).ok());
+                    let offset =
+                        offset.eval(&preferred).and_then(|offset| u32::try_from(offset).ok());
                     (*of, offset.ok_or_else(open)?)
                 }
                 // All tensors of a state are its one memory.

@@ -2,16 +2,18 @@
 
 use std::collections::HashMap;
 
-use embarca_kernels::device::{self, Conv, Dense, Depthwise, GeneralHead, TensorHead, opcode, pack};
+use embarca_kernels::device::{
+    self, Conv, Dense, Depthwise, GeneralHead, TensorHead, opcode, pack,
+};
 use embarca_kernels::tail::TailI8;
 use embarca_kernels::{Signature, Ty, conv2d, depthwise_conv2d, spatial::Window};
 use embarca_num::fixed::Requant;
 use embarca_target::Target;
 use zerocopy::{FromBytes, IntoBytes};
 
+use super::Sized;
 use super::constants::Constants;
 use super::memory::Memory;
-use super::Sized;
 use crate::CompileError;
 use crate::schedule::{self, Action, Place, TensorIndex};
 
@@ -92,14 +94,6 @@ impl Step {
         }
     }
 
-    /// The kernel that a general step runs.
-    pub fn kernel(&self) -> Option<u16> {
-        match self.form {
-            Form::General { opcode, .. } => Some(opcode),
-            _ => None,
-        }
-    }
-
     /// The record.
     pub fn encode(&self, sized: &Sized<'_>, memory: &Memory) -> Result<Vec<u32>, CompileError> {
         let at = |tensor: TensorIndex| memory.at(sized, tensor);
@@ -136,7 +130,13 @@ impl Step {
                 for tensor in tensors.chain(self.outputs.iter().copied().map(Some)) {
                     let Some(tensor) = tensor else {
                         let place = device::ABSENT;
-                        list.extend(words(&TensorHead { dtype: 3, rank: 0, place, reserved: 0, at: 0 }));
+                        list.extend(words(&TensorHead {
+                            dtype: 3,
+                            rank: 0,
+                            place,
+                            reserved: 0,
+                            at: 0,
+                        }));
                         continue;
                     };
                     let dims = &sized.tensors[tensor].dims;
@@ -202,7 +202,12 @@ impl Site<'_> {
 
     /// The layer's constants, where every sum of an output stays where [`device::rescale`] and its
     /// twins are exact. `taps_of(i)` is the output that weight `i` belongs to.
-    fn layer(&self, tail: &TailI8, outputs: usize, output_of: impl Fn(usize) -> usize) -> Option<Layer> {
+    fn layer(
+        &self,
+        tail: &TailI8,
+        outputs: usize,
+        output_of: impl Fn(usize) -> usize,
+    ) -> Option<Layer> {
         if tail.w_zero != 0 {
             return None;
         }

@@ -58,7 +58,11 @@ pub fn conv<P: Parts>(frame: &Frame<'_>) -> Result<(), Fault> {
     let [height, width, channels] = conv.input.map(u32::from);
     let [out_h, out_w, out_c] = conv.output.map(u32::from);
     let [kernel_h, kernel_w] = conv.kernel.map(u32::from);
-    if conv.scratch % 4 != 0 || conv.reserved != [0; 2] || 1 < conv.rectified || kernel_h * kernel_w * channels == 0 {
+    if !conv.scratch.is_multiple_of(4)
+        || conv.reserved != [0; 2]
+        || 1 < conv.rectified
+        || kernel_h * kernel_w * channels == 0
+    {
         return Err(Fault::Record);
     }
     let row = kernel_w * channels;

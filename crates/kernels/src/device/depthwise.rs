@@ -67,7 +67,7 @@ pub fn depthwise<P: Parts>(frame: &Frame<'_>) -> Result<(), Fault> {
     let step: &Depthwise = frame.params()?;
     let [height, width, channels] = step.input.map(u32::from);
     let sizes = [
-        step.scratch % 4 == 0,
+        step.scratch.is_multiple_of(4),
         channels % 4 == 0,
         matches!(step.stride, 1 | 2),
         step.pad[0] <= 1 && step.pad[1] <= 1,
@@ -87,7 +87,8 @@ pub fn depthwise<P: Parts>(frame: &Frame<'_>) -> Result<(), Fault> {
     if frame.dry {
         return Ok(());
     }
-    let (ring, table) = scratch.split_at_checked(scratch.len() - WEIGHTS as usize).unwrap_or_default();
+    let (ring, table) =
+        scratch.split_at_checked(scratch.len() - WEIGHTS as usize).unwrap_or_default();
     fill(ring, step.zero);
     let blocks = weights.chunks_exact(36).zip(params.chunks_exact(64));
     for (block, (weights, params)) in blocks.enumerate() {

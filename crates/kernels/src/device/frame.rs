@@ -48,7 +48,7 @@ impl<'a> Frame<'a> {
     /// `at` is no multiple of 4.
     #[inline(never)]
     pub fn constants(&self, at: u32, len: u32) -> Result<&'a [u8], Fault> {
-        if at % 4 != 0 {
+        if !at.is_multiple_of(4) {
             return Err(Fault::Shape);
         }
         let (at, len) = (at as usize, len as usize);

@@ -121,7 +121,7 @@ fn tensor<'a>(
     let size = dtype.size();
     let len = size.checked_mul(ty.len()?).and_then(|len| u32::try_from(len).ok());
     let len = len.ok_or(Fault::TooLarge)?;
-    if head.reserved != 0 || 8 < dims.len() || head.at as usize % size.max(1) != 0 {
+    if head.reserved != 0 || 8 < dims.len() || !(head.at as usize).is_multiple_of(size.max(1)) {
         return Err(Fault::Record);
     }
     let data = match head.place {
@@ -180,9 +180,7 @@ fn run(parsed: &Parsed<'_>) -> Result<(), Fault> {
         })
     });
     let mut targets = outputs.map(|output| match output {
-        Some(Tensor { ty, data: Data::Arena(bytes) }) => {
-            Dst { ty, data: borrow::exclusive(bytes) }
-        }
+        Some(Tensor { ty, data: Data::Arena(bytes) }) => Dst { ty, data: borrow::exclusive(bytes) },
         _ => Dst { ty: NO_TY, data: &mut [] },
     });
     (kernel.run)(&mut Call {

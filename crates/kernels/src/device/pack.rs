@@ -34,11 +34,7 @@ pub fn quads(weights: &[i8], inputs: usize, out: &mut [i8]) {
     for (index, &w) in weights.iter().enumerate() {
         let (output, k) = (index / inputs.max(1), index % inputs.max(1));
         let (quad, side) = (output / 4, output % 4);
-        let at = (quad * groups + k / 4) * 16
-            + k % 2 * 8
-            + side / 2 * 4
-            + k % 4 / 2 * 2
-            + side % 2;
+        let at = (quad * groups + k / 4) * 16 + k % 2 * 8 + side / 2 * 4 + k % 4 / 2 * 2 + side % 2;
         if let Some(out) = out.get_mut(at) {
             *out = w;
         }

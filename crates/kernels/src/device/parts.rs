@@ -197,13 +197,16 @@ impl Parts for Portable {
         }
     }
 
-    fn spread(weights: &[u8], table: Bytes<'_>, upright: bool)     {
+    fn spread(weights: &[u8], table: Bytes<'_>, upright: bool) {
         let mut words = table.chunks_exact(4);
         for channel in 0..4 {
             for row in [0, 1, 2, 0, 1, 2] {
                 let tap = |i: usize| {
                     let place = if upright { i * 3 + row } else { row * 3 + i };
-                    weights.get(place * 4 + channel).map_or(0, |&w| i16::from(w as i8)).to_le_bytes()
+                    weights
+                        .get(place * 4 + channel)
+                        .map_or(0, |&w| i16::from(w as i8))
+                        .to_le_bytes()
                 };
                 for pair in [[tap(0), tap(1)], [tap(1), tap(2)]] {
                     let Some(word) = words.next() else { return };

@@ -68,6 +68,8 @@ macro_rules! step {
     };
 }
 
+/// # Safety
+/// The pointers hold what the loop reads and writes, aligned to 4 but for bytes of tensors.
 #[unsafe(naked)]
 unsafe extern "C" fn dense(args: &Args) {
     naked_asm!(

@@ -97,6 +97,8 @@ pub(super) fn split(s: &Split<'_>) {
 /// kernel row by kernel row; the place in the ring in r12, the weights at lr.
 macro_rules! depthwise {
     ($name:ident, $advance:literal, $mac:expr) => {
+        /// # Safety
+        /// The pointers hold what the loop reads and writes, aligned to 4 but for bytes of tensors.
         #[unsafe(naked)]
         unsafe extern "C" fn $name(args: &Line) {
             naked_asm!(
@@ -121,7 +123,9 @@ macro_rules! depthwise {
                 "mov r6, r4",
                 "mov r7, r4",
                 "ldr r8, [sp, #20]",
-                $mac, $mac, $mac,
+                $mac,
+                $mac,
+                $mac,
                 "ldr r0, [sp, #8]",
                 "ldm r0, {{r0, r1, r2, r3}}",
                 "ldr r8, [sp, #32]",
@@ -129,7 +133,10 @@ macro_rules! depthwise {
                 "ldr r12, [sp, #16]",
                 "cmp r8, #0",
                 "beq 7f",
-                rectify!("r4"), rectify!("r5"), rectify!("r6"), rectify!("r7"),
+                rectify!("r4"),
+                rectify!("r5"),
+                rectify!("r6"),
+                rectify!("r7"),
                 "3:",
                 "ldr r3, [sp, #36]",
                 "strb r4, [lr]",
@@ -173,43 +180,62 @@ macro_rules! depthwise {
                 "7:",
                 "cmp r3, #0",
                 "ble 4f",
-                rescale!("r4"), rescale!("r5"), rescale!("r6"), rescale!("r7"),
+                rescale!("r4"),
+                rescale!("r5"),
+                rescale!("r6"),
+                rescale!("r7"),
                 "b 3b",
                 "4:",
                 "rsb r3, r3, #0",
-                enlarge!("r4"), enlarge!("r5"), enlarge!("r6"), enlarge!("r7"),
+                enlarge!("r4"),
+                enlarge!("r5"),
+                enlarge!("r6"),
+                enlarge!("r7"),
                 "b 3b",
             )
         }
     };
 }
 
-depthwise!(stride1, "add r1, #8", concat!(
-    "ldrd r9, r10, [lr], #8\n",
-    "ldm r12, {{r0-r3}}\n",
-    "add r12, r8\n",
-    "smlatb r4, r0, r9, r4\n",
-    "smlad r4, r1, r10, r4\n",
-    "smlad r5, r1, r9, r5\n",
-    "smlabt r5, r2, r10, r5\n",
-    "smlatb r6, r1, r9, r6\n",
-    "smlad r6, r2, r10, r6\n",
-    "smlad r7, r2, r9, r7\n",
-    "smlabt r7, r3, r10, r7\n"));
-depthwise!(stride2, "add r1, #16", concat!(
-    "ldrd r9, r10, [lr], #8\n",
-    "ldm r12, {{r0-r3, r11}}\n",
-    "add r12, r8\n",
-    "smlad r4, r0, r9, r4\n",
-    "smlabt r4, r1, r10, r4\n",
-    "smlad r5, r1, r9, r5\n",
-    "smlabt r5, r2, r10, r5\n",
-    "smlad r6, r2, r9, r6\n",
-    "smlabt r6, r3, r10, r6\n",
-    "smlad r7, r3, r9, r7\n",
-    "smlabt r7, r11, r10, r7\n"));
+depthwise!(
+    stride1,
+    "add r1, #8",
+    concat!(
+        "ldrd r9, r10, [lr], #8\n",
+        "ldm r12, {{r0-r3}}\n",
+        "add r12, r8\n",
+        "smlatb r4, r0, r9, r4\n",
+        "smlad r4, r1, r10, r4\n",
+        "smlad r5, r1, r9, r5\n",
+        "smlabt r5, r2, r10, r5\n",
+        "smlatb r6, r1, r9, r6\n",
+        "smlad r6, r2, r10, r6\n",
+        "smlad r7, r2, r9, r7\n",
+        "smlabt r7, r3, r10, r7\n"
+    )
+);
+depthwise!(
+    stride2,
+    "add r1, #16",
+    concat!(
+        "ldrd r9, r10, [lr], #8\n",
+        "ldm r12, {{r0-r3, r11}}\n",
+        "add r12, r8\n",
+        "smlad r4, r0, r9, r4\n",
+        "smlabt r4, r1, r10, r4\n",
+        "smlad r5, r1, r9, r5\n",
+        "smlabt r5, r2, r10, r5\n",
+        "smlad r6, r2, r9, r6\n",
+        "smlabt r6, r3, r10, r6\n",
+        "smlad r7, r3, r9, r7\n",
+        "smlabt r7, r11, r10, r7\n"
+    )
+);
 
 /// Two inputs of four channels at a time.
+///
+/// # Safety
+/// The pointers hold what the loop reads and writes, aligned to 4 but for bytes of tensors.
 #[unsafe(naked)]
 unsafe extern "C" fn split4(args: &SplitArgs) {
     naked_asm!(
@@ -275,6 +301,9 @@ unsafe extern "C" fn split4(args: &SplitArgs) {
 }
 
 /// The pairs of three rows, each stored twice, 24 bytes apart; 48 bytes a channel.
+///
+/// # Safety
+/// The pointers hold what the loop reads and writes, aligned to 4 but for bytes of tensors.
 #[unsafe(naked)]
 unsafe extern "C" fn pairs(weights: *const u8, table: *const u8, tap: u32, row: u32) {
     naked_asm!(

@@ -82,11 +82,35 @@ impl Parts for Dsp {
 macro_rules! rescale {
     ($a:literal) => {
         concat!(
-            "smmlar ", $a, ", ", $a, ", r1, ", $a, "\n",
-            "add ", $a, ", ", $a, ", ", $a, ", asr #31\n",
-            "add ", $a, ", ", $a, ", r2\n",
-            "asr ", $a, ", ", $a, ", r3\n",
-            "ssat ", $a, ", #8, ", $a, "\n",
+            "smmlar ",
+            $a,
+            ", ",
+            $a,
+            ", r1, ",
+            $a,
+            "\n",
+            "add ",
+            $a,
+            ", ",
+            $a,
+            ", ",
+            $a,
+            ", asr #31\n",
+            "add ",
+            $a,
+            ", ",
+            $a,
+            ", r2\n",
+            "asr ",
+            $a,
+            ", ",
+            $a,
+            ", r3\n",
+            "ssat ",
+            $a,
+            ", #8, ",
+            $a,
+            "\n",
         )
     };
 }
@@ -95,10 +119,8 @@ macro_rules! rescale {
 macro_rules! rectify {
     ($a:literal) => {
         concat!(
-            "smmlar ", $a, ", ", $a, ", r1, ", $a, "\n",
-            "add ", $a, ", ", $a, ", r2\n",
-            "asr ", $a, ", ", $a, ", r3\n",
-            "ssat ", $a, ", #8, ", $a, "\n",
+            "smmlar ", $a, ", ", $a, ", r1, ", $a, "\n", "add ", $a, ", ", $a, ", r2\n", "asr ",
+            $a, ", ", $a, ", r3\n", "ssat ", $a, ", #8, ", $a, "\n",
         )
     };
 }
@@ -107,10 +129,8 @@ macro_rules! rectify {
 macro_rules! enlarge {
     ($a:literal) => {
         concat!(
-            "lsl ", $a, ", ", $a, ", r3\n",
-            "smmlar ", $a, ", ", $a, ", r1, ", $a, "\n",
-            "add ", $a, ", ", $a, ", r2\n",
-            "ssat ", $a, ", #8, ", $a, "\n",
+            "lsl ", $a, ", ", $a, ", r3\n", "smmlar ", $a, ", ", $a, ", r1, ", $a, "\n", "add ",
+            $a, ", ", $a, ", r2\n", "ssat ", $a, ", #8, ", $a, "\n",
         )
     };
 }

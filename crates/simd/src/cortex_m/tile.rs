@@ -51,23 +51,29 @@ pub(super) fn run(t: &Tile<'_>) {
 
 /// Two elements: one word holds them for two channels, four words for four positions.
 macro_rules! step {
-    () => { concat!(
-        "ldr r0, [r12], #4\n",
-        "ldrd r2, r3, [lr], #8\n",
-        "sxtb16 r1, r0, ror #8\n",
-        "sxtb16 r0, r0\n",
-        "smlad r4, r2, r0, r4\n",
-        "smlad r5, r2, r1, r5\n",
-        "smlad r6, r3, r0, r6\n",
-        "smlad r7, r3, r1, r7\n",
-        "ldrd r2, r3, [lr], #8\n",
-        "smlad r8, r2, r0, r8\n",
-        "smlad r9, r2, r1, r9\n",
-        "smlad r10, r3, r0, r10\n",
-        "smlad r11, r3, r1, r11\n") };
+    () => {
+        concat!(
+            "ldr r0, [r12], #4\n",
+            "ldrd r2, r3, [lr], #8\n",
+            "sxtb16 r1, r0, ror #8\n",
+            "sxtb16 r0, r0\n",
+            "smlad r4, r2, r0, r4\n",
+            "smlad r5, r2, r1, r5\n",
+            "smlad r6, r3, r0, r6\n",
+            "smlad r7, r3, r1, r7\n",
+            "ldrd r2, r3, [lr], #8\n",
+            "smlad r8, r2, r0, r8\n",
+            "smlad r9, r2, r1, r9\n",
+            "smlad r10, r3, r0, r10\n",
+            "smlad r11, r3, r1, r11\n"
+        )
+    };
 }
 
 /// Sums in r4 to r11, channel after channel within a position; weights at r12, inputs at lr.
+///
+/// # Safety
+/// The pointers hold what the loop reads and writes, aligned to 4 but for bytes of tensors.
 #[unsafe(naked)]
 unsafe extern "C" fn tile(args: &Args) {
     naked_asm!(
@@ -191,6 +197,9 @@ unsafe extern "C" fn tile(args: &Args) {
 }
 
 /// Four runs of bytes as pairs of 16 bits, word by word in turn; `groups` groups of four, at least 1.
+///
+/// # Safety
+/// The pointers hold what the loop reads and writes, aligned to 4 but for bytes of tensors.
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn widen(from: &[*const i8; 4], to: *const u8, groups: u32) {
     naked_asm!(
@@ -218,8 +227,10 @@ pub(super) unsafe extern "C" fn widen(from: &[*const i8; 4], to: *const u8, grou
     )
 }
 
-
 /// As [`widen`], for one position.
+///
+/// # Safety
+/// The pointers hold what the loop reads and writes, aligned to 4 but for bytes of tensors.
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn widen_one(from: *const i8, to: *const u8, groups: u32) {
     naked_asm!(
@@ -236,14 +247,10 @@ pub(super) unsafe extern "C" fn widen_one(from: *const i8, to: *const u8, groups
 }
 
 /// A pair of 16 bits into both words of `groups` groups of one position.
+///
+/// # Safety
+/// The pointers hold what the loop reads and writes, aligned to 4 but for bytes of tensors.
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn fill_one(pair: u32, to: *const u8, groups: u32) {
-    naked_asm!(
-        "1:",
-        "str r0, [r1], #16",
-        "str r0, [r1], #16",
-        "subs r2, #1",
-        "bne 1b",
-        "bx lr",
-    )
+    naked_asm!("1:", "str r0, [r1], #16", "str r0, [r1], #16", "subs r2, #1", "bne 1b", "bx lr",)
 }
