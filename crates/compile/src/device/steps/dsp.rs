@@ -1,0 +1,236 @@
+//! Steps for cores that multiply pairs of 16-bit numbers (the DSP extension).
+
+use embarca_kernels::device::{Conv, Dense, Depthwise, pack};
+use embarca_kernels::spatial::Window;
+use embarca_kernels::tail::TailI8;
+use embarca_kernels::{conv2d, depthwise_conv2d};
+use zerocopy::{FromBytes, IntoBytes};
+
+use super::layer::Layer;
+use super::{Chosen, Form, Site};
+use crate::CompileError;
+use crate::device::constants::Constants;
+
+/// Multiplier, addend and shift as [`rescale`](embarca_kernels::device::rescale) takes them.
+struct Factors {
+    factors: Vec<[i32; 3]>,
+    /// As [`Tile::rectified`](embarca_kernels::device::Tile::rectified).
+    rectified: u8,
+}
+
+impl Factors {
+    /// Nothing where a sum leaves the range in which the short form is exact. A channel with one
+    /// result loses its bias.
+    fn new(layer: &mut Layer) -> Option<Self> {
+        let mut factors = Vec::with_capacity(layer.factors.len());
+        for (index, factor) in layer.factors.iter().enumerate() {
+            let [least, most] = layer.bounds[index];
+            let left = factor.shift().max(0);
+            if least == most {
+                let result = (factor.apply(most) + layer.out_zero).clamp(-128, 127);
+                factors.push([0, 1 + (result << 1), 1]);
+                layer.biases[index] = 0;
+                continue;
+            }
+            if 1 << (30 - left) <= least.unsigned_abs().max(most.unsigned_abs()) {
+                return None;
+            }
+            if factor.shift() < -22 {
+                return None;
+            }
+            let right = (-factor.shift()).max(0);
+            let half = if right == 0 { 0 } else { 1 << (right - 1) };
+            let addend = half + (layer.out_zero << right);
+            let twice = factor.multiplier().cast_unsigned() << 1;
+            factors.push([twice.cast_signed(), addend, -factor.shift()]);
+        }
+        let right = factors.iter().all(|factor| 0 < factor[2]);
+        let rectified = u8::from(right && layer.out_zero <= i32::from(layer.act[0]));
+        Some(Self { factors, rectified })
+    }
+}
+
+impl Site<'_> {
+    pub(super) fn dsp_conv(&self, constants: &mut Constants) -> Result<Chosen, CompileError> {
+        let Ok(params) = conv2d::ParamsI8::read_from_bytes(self.record) else { return Ok(None) };
+        let Some(w) = self.input(1) else { return Ok(None) };
+        let &[outputs, kernel_h, kernel_w, inputs] = self.dims(w) else { return Ok(None) };
+        let taps = (kernel_h * kernel_w * inputs) as usize;
+        if params.groups != 1 {
+            return Ok(None);
+        }
+        let layer = self.layer(&params.tail, outputs as usize, |index| index / taps.max(1));
+        let Some(layer) = layer else { return Ok(None) };
+        self.dsp_conv_form(&params.window, &params.tail, [kernel_h, kernel_w], layer, constants)
+    }
+
+    /// A convolution whose weights are `[outputs][kernel_h][kernel_w][inputs]`.
+    fn dsp_conv_form(
+        &self,
+        window: &Window,
+        tail: &TailI8,
+        [kernel_h, kernel_w]: [u32; 2],
+        mut layer: Layer,
+        constants: &mut Constants,
+    ) -> Result<Chosen, CompileError> {
+        let (Some(x), [y]) = (self.input(0), self.step.outputs.as_slice()) else { return Ok(None) };
+        let (&[1, h, wide, c], &[_, oh, ow, oc]) = (self.dims(x), self.dims(*y)) else {
+            return Ok(None);
+        };
+        let small = |values: [u32; 2]| values.map(|value| u8::try_from(value).ok());
+        let pads = window.pad.map(|pad| u8::try_from(pad).ok());
+        let sizes = [h, wide, c, oh, ow, oc].map(|size| u16::try_from(size).ok());
+        let (
+            [Some(h), Some(wide), Some(c), Some(oh), Some(ow), Some(oc)],
+            [Some(kernel_h), Some(kernel_w)],
+            [Some(stride_h), Some(stride_w)],
+            [Some(top), Some(left)],
+            [1, 1],
+        ) = (sizes, small([kernel_h, kernel_w]), small(window.stride), pads, window.dilation)
+        else {
+            return Ok(None);
+        };
+        if [h, wide, c, oh, ow, oc, kernel_h.into(), kernel_w.into()].contains(&0) {
+            return Ok(None);
+        }
+        let Some(scale) = Factors::new(&mut layer) else { return Ok(None) };
+        let (rows, row) = (usize::from(kernel_h), usize::from(kernel_w) * usize::from(c));
+        let channels = usize::from(oc);
+        let mut packed = vec![0; pack::pairs_len(rows, row, channels)];
+        pack::pairs(&layer.weights, rows, row, channels, &mut packed);
+        let mut params = Vec::new();
+        for (biases, factors) in layer.biases.chunks(2).zip(scale.factors.chunks(2)) {
+            params.extend([biases[0], biases.get(1).copied().unwrap_or(0)]);
+            let none = [0, 0, 1];
+            params.extend(factors[0].into_iter().chain(factors.get(1).copied().unwrap_or(none)));
+        }
+        let conv = Conv {
+            x: 0,
+            y: 0,
+            scratch: 0,
+            weights: constants.add(packed.as_bytes())?,
+            params: constants.add(params.as_bytes())?,
+            input: [h, wide, c],
+            output: [oh, ow, oc],
+            kernel: [kernel_h, kernel_w],
+            stride: [stride_h, stride_w],
+            pad: [top, left],
+            zero: tail.in_zero as i8,
+            act: [tail.act_min as i8, tail.act_max as i8],
+            rectified: scale.rectified,
+            reserved: [0; 2],
+        };
+        let scratch = (rows * row.next_multiple_of(4) * 8) as u32;
+        Ok(Some((Form::Conv(conv), scratch, false)))
+    }
+
+    pub(super) fn dsp_depthwise(&self, constants: &mut Constants) -> Result<Chosen, CompileError> {
+        let Ok(params) = depthwise_conv2d::ParamsI8::read_from_bytes(self.record) else {
+            return Ok(None);
+        };
+        let (Some(x), Some(w), [y]) = (self.input(0), self.input(1), self.step.outputs.as_slice())
+        else {
+            return Ok(None);
+        };
+        let (&[1, h, wide, c], &[_, kernel_h, kernel_w, outputs], &[_, oh, ow, _]) =
+            (self.dims(x), self.dims(w), self.dims(*y))
+        else {
+            return Ok(None);
+        };
+        let channels = outputs as usize;
+        let layer = self.layer(&params.tail, channels, |index| index % channels.max(1));
+        let Some(mut layer) = layer else { return Ok(None) };
+        let (window, tail) = (&params.window, &params.tail);
+        if c == 1 {
+            // One input channel: an ordinary convolution with the weights transposed.
+            let taps = (kernel_h * kernel_w) as usize;
+            let weights = (0..channels * taps)
+                .map(|index| layer.weights[index % taps * channels + index / taps])
+                .collect();
+            let layer = Layer { weights, ..layer };
+            return self.dsp_conv_form(window, tail, [kernel_h, kernel_w], layer, constants);
+        }
+        let stride = window.stride[0];
+        let pads = window.pad.map(|pad| u8::try_from(pad).ok().filter(|pad| *pad <= 1));
+        let sizes = [h, wide, c, oh, ow].map(|size| u16::try_from(size).ok());
+        let (
+            [Some(h), Some(wide), Some(c), Some(oh), Some(ow)],
+            [Some(top), Some(left)],
+            true,
+            [1, 1],
+        ) = (sizes, pads, (kernel_h, kernel_w, outputs) == (3, 3, c), window.dilation)
+        else {
+            return Ok(None);
+        };
+        let square = window.stride == [stride, stride] && matches!(stride, 1 | 2);
+        if !square || c % 4 != 0 || h < oh || wide < ow || [h, wide, c, oh, ow].contains(&0) {
+            return Ok(None);
+        }
+        let Some(scale) = Factors::new(&mut layer) else { return Ok(None) };
+        let mut packed = vec![0; layer.weights.len()];
+        pack::fours(&layer.weights, channels, &mut packed);
+        let params: Vec<i32> = layer
+            .biases
+            .iter()
+            .zip(&scale.factors)
+            .flat_map(|(&bias, &[multiplier, addend, shift])| [bias, multiplier, addend, shift])
+            .collect();
+        let step = Depthwise {
+            x: 0,
+            y: 0,
+            scratch: 0,
+            weights: constants.add(packed.as_bytes())?,
+            params: constants.add(params.as_bytes())?,
+            input: [h, wide, c],
+            output: [oh, ow],
+            stride: stride as u8,
+            pad: [top, left],
+            zero: tail.in_zero as i8,
+            act: [tail.act_min as i8, tail.act_max as i8],
+            upright: u8::from(ow < oh),
+            rectified: scale.rectified,
+            reserved: [0; 2],
+        };
+        let in_place = (h, wide) == (oh, ow);
+        let scratch = step.scratch();
+        Ok(Some((Form::Depthwise(step), scratch, in_place)))
+    }
+
+    pub(super) fn dsp_dense(&self, constants: &mut Constants) -> Result<Chosen, CompileError> {
+        let Ok(tail) = TailI8::read_from_bytes(self.record) else { return Ok(None) };
+        let (Some(x), Some(w)) = (self.input(0), self.input(1)) else { return Ok(None) };
+        let &[outputs, inputs] = self.dims(w) else { return Ok(None) };
+        let all: u32 = self.dims(x).iter().product();
+        let taps = inputs.max(1);
+        let layer = self.layer(&tail, outputs as usize, |index| index / taps as usize);
+        let sizes = [all / taps, inputs, outputs].map(|size| u16::try_from(size).ok());
+        let (Some(mut layer), [Some(rows), Some(inputs), Some(outputs)]) = (layer, sizes) else {
+            return Ok(None);
+        };
+        if inputs == 0 || outputs == 0 {
+            return Ok(None);
+        }
+        let Some(scale) = Factors::new(&mut layer) else { return Ok(None) };
+        let mut packed = vec![0; pack::quads_len(inputs.into(), outputs.into())];
+        pack::quads(&layer.weights, inputs.into(), &mut packed);
+        let mut params = Vec::new();
+        for (biases, factors) in layer.biases.chunks(4).zip(scale.factors.chunks(4)) {
+            let side = |i| biases.get(i).copied().unwrap_or(0);
+            params.extend([0, 1, 2, 3].map(side));
+            for i in 0..4 {
+                params.extend(factors.get(i).copied().unwrap_or([0, 0, 1]));
+            }
+        }
+        let dense = Dense {
+            x: 0,
+            y: 0,
+            weights: constants.add(packed.as_bytes())?,
+            params: constants.add(params.as_bytes())?,
+            rows,
+            inputs,
+            outputs,
+            act: [tail.act_min as i8, tail.act_max as i8],
+        };
+        Ok(Some((Form::Dense(dense), 0, false)))
+    }
+}

@@ -1,0 +1,230 @@
+//! The steps of a device program: which form of a kernel, packed constants, records.
+
+mod dsp;
+mod layer;
+
+use std::collections::HashMap;
+
+use embarca_kernels::device::{self, Conv, Dense, Depthwise, GeneralHead, TensorHead, opcode};
+use embarca_kernels::{Signature, Ty};
+use embarca_target::Target;
+use zerocopy::IntoBytes;
+
+use crate::device::Sized;
+mod dsp;
+mod layer;
+
+use crate::CompileError;
+use crate::device::constants::Constants;
+use crate::device::memory::Memory;
+use crate::schedule::{self, Action, Place, TensorIndex};
+
+/// A step, but for the places of its tensors.
+#[derive(Debug)]
+pub(crate) struct Step {
+    /// The author's name of the node.
+    pub name: String,
+    pub inputs: Vec<Option<TensorIndex>>,
+    pub outputs: Vec<TensorIndex>,
+    /// Bytes.
+    pub scratch: u32,
+    /// Whether the output may lie where the first input is.
+    pub in_place: bool,
+    number: usize,
+    form: Form,
+}
+
+#[derive(Debug)]
+enum Form {
+    Conv(Conv),
+    Depthwise(Depthwise),
+    Dense(Dense),
+    General { opcode: u16, record: Vec<u32>, units: u32, constants: HashMap<TensorIndex, u32> },
+}
+
+/// Chooses the form of every step and packs its constants.
+pub(crate) fn choose(
+    sized: &Sized<'_>,
+    target: &Target,
+    constants: &mut Constants,
+) -> Result<Vec<Step>, CompileError> {
+    let mut steps = Vec::new();
+    for step in &sized.schedule.steps {
+        let (name, record) = match &step.action {
+            // What is joined was computed in place.
+            Action::Join => continue,
+            Action::Call { .. } => {
+                return Err(CompileError::Limit(format!(
+                    "node '{}' calls another graph, which microcontrollers do not yet",
+                    step.name
+                )));
+            }
+            Action::Kernel { name, record, .. } => (*name, record),
+        };
+        let site = Site { sized, step, record };
+        let special = match (target.family.as_str(), name) {
+            ("cortex-m4", "conv2d_i8") => site.dsp_conv(constants)?,
+            ("cortex-m4", "depthwise_conv2d_i8") => site.dsp_depthwise(constants)?,
+            ("cortex-m4", "dense_i8") => site.dsp_dense(constants)?,
+            _ => None,
+        };
+        let (form, scratch, in_place) = match special {
+            Some(special) => special,
+            None => site.general(name, constants)?,
+        };
+        steps.push(Step {
+            name: step.name.clone(),
+            inputs: step.inputs.clone(),
+            outputs: step.outputs.clone(),
+            scratch,
+            in_place,
+            number: steps.len(),
+            form,
+        });
+    }
+    Ok(steps)
+}
+
+impl Step {
+    /// The number of the form.
+    pub fn opcode(&self) -> u16 {
+        match self.form {
+            Form::Conv(_) => opcode::CONV,
+            Form::Depthwise(_) => opcode::DEPTHWISE,
+            Form::Dense(_) => opcode::DENSE,
+            Form::General { .. } => opcode::GENERAL,
+        }
+    }
+
+    /// The record.
+    pub fn encode(&self, sized: &Sized<'_>, memory: &Memory) -> Result<Vec<u32>, CompileError> {
+        let at = |tensor: TensorIndex| memory.at(sized, tensor);
+        let x = self.inputs.first().copied().flatten().map_or(0, at);
+        let y = self.outputs.first().copied().map_or(0, at);
+        let scratch = memory.scratch(self.number);
+        Ok(match &self.form {
+            Form::Conv(conv) => words(&Conv { x, y, scratch, ..*conv }),
+            Form::Depthwise(step) => words(&Depthwise { x, y, scratch, ..*step }),
+            Form::Dense(dense) => words(&Dense { x, y, ..*dense }),
+            Form::General { opcode, record, units, constants } => {
+                let count = |n: usize| {
+                    u8::try_from(n).ok().filter(|n| usize::from(*n) <= device::MOST_TENSORS)
+                };
+                let counts = count(self.inputs.len()).zip(count(self.outputs.len()));
+                let (inputs, outputs) = counts.ok_or_else(|| {
+                    CompileError::Limit(format!(
+                        "step '{}' has more than {} inputs or outputs",
+                        self.name,
+                        device::MOST_TENSORS
+                    ))
+                })?;
+                let mut list = words(&GeneralHead {
+                    opcode: *opcode,
+                    inputs,
+                    outputs,
+                    words: record.len() as u32,
+                    units: *units,
+                    scratch,
+                    scratch_len: self.scratch,
+                });
+                list.extend_from_slice(record);
+                let tensors = self.inputs.iter().copied();
+                for tensor in tensors.chain(self.outputs.iter().copied().map(Some)) {
+                    let Some(tensor) = tensor else {
+                        let place = device::ABSENT;
+                        list.extend(words(&TensorHead {
+                            dtype: 3,
+                            rank: 0,
+                            place,
+                            reserved: 0,
+                            at: 0,
+                        }));
+                        continue;
+                    };
+                    let dims = &sized.tensors[tensor].dims;
+                    let (place, at) = match constants.get(&tensor) {
+                        Some(&at) => (device::CONSTANTS, at),
+                        None => (device::ARENA, at(tensor)),
+                    };
+                    let dtype = sized.schedule.tensors[tensor].ty.dtype.code();
+                    let rank = dims.len() as u8;
+                    list.extend(words(&TensorHead { dtype, rank, place, reserved: 0, at }));
+                    list.extend_from_slice(dims);
+                }
+                list
+            }
+        })
+    }
+}
+
+fn words<T: IntoBytes + zerocopy::Immutable>(record: &T) -> Vec<u32> {
+    record.as_bytes().chunks_exact(4).map(word).collect()
+}
+
+fn word(bytes: &[u8]) -> u32 {
+    bytes.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes))
+}
+
+/// A step of the schedule with what it refers to.
+struct Site<'a> {
+    sized: &'a Sized<'a>,
+    step: &'a schedule::Step,
+    record: &'a [u8],
+}
+
+type Chosen = Option<(Form, u32, bool)>;
+
+impl Site<'_> {
+    fn dims(&self, tensor: TensorIndex) -> &[u32] {
+        &self.sized.tensors[tensor].dims
+    }
+
+    fn input(&self, index: usize) -> Option<TensorIndex> {
+        self.step.inputs.get(index).copied().flatten()
+    }
+
+    fn constant(&self, index: usize) -> Option<&[u8]> {
+        match &self.sized.schedule.tensors[self.input(index)?].place {
+            Place::Const(data) => Some(&data.data),
+            _ => None,
+        }
+    }
+
+    /// The portable kernel on described tensors.
+    fn general(
+        &self,
+        name: &str,
+        constants: &mut Constants,
+    ) -> Result<(Form, u32, bool), CompileError> {
+        let bug = || CompileError::Bug(format!("kernel {name} is not listed"));
+        let opcode = embarca_kernels::opcode(name).ok_or_else(bug)?;
+        let kernel = embarca_kernels::portable(opcode).ok_or_else(bug)?;
+        let ty = |tensor: TensorIndex| Ty {
+            dtype: self.sized.schedule.tensors[tensor].ty.dtype,
+            dims: self.dims(tensor),
+        };
+        let inputs: Vec<_> = self.step.inputs.iter().map(|input| input.map(ty)).collect();
+        let outputs: Vec<_> = self.step.outputs.iter().map(|&output| ty(output)).collect();
+        let signature = Signature { record: self.record, inputs: &inputs, outputs: &outputs };
+        let needs = (kernel.check)(&signature).map_err(|fault| CompileError::Kernel {
+            step: format!("step '{}' ({name})", self.step.name),
+            fault,
+            types: format!("{inputs:?} -> {outputs:?}"),
+        })?;
+        let limit = || CompileError::Limit(format!("step '{}' is too large", self.step.name));
+        let mut places = HashMap::new();
+        for tensor in self.step.inputs.iter().flatten() {
+            let (root, offset) = self.sized.tensors[*tensor].root;
+            if let Place::Const(data) = &self.sized.schedule.tensors[root].place {
+                places.insert(*tensor, constants.add(&data.data)? + offset);
+            }
+        }
+        let form = Form::General {
+            opcode: opcode.0,
+            record: self.record.chunks_exact(4).map(word).collect(),
+            units: u32::try_from(needs.units).map_err(|_| limit())?,
+            constants: places,
+        };
+        Ok((form, u32::try_from(needs.scratch).map_err(|_| limit())?, false))
+    }
+}
