@@ -10,11 +10,8 @@ use embarca_kernels::{Signature, Ty};
 use embarca_target::Target;
 use zerocopy::IntoBytes;
 
-use crate::device::Sized;
-mod dsp;
-mod layer;
-
 use crate::CompileError;
+use crate::device::Sized;
 use crate::device::constants::Constants;
 use crate::device::memory::Memory;
 use crate::schedule::{self, Action, Place, TensorIndex};
