@@ -171,6 +171,7 @@ pub fn family(target: &Target) -> Result<Family, CompileError> {
         embarca_target::ANY => Family::PORTABLE,
         "x86-64" => Family::X86_64,
         "aarch64" => Family::AARCH64,
+        "plain" => Family::PLAIN,
         "cortex-m0" => Family::CORTEX_M0,
         "cortex-m3" => Family::CORTEX_M3,
         "cortex-m4" => Family::CORTEX_M4,

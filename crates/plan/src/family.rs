@@ -15,6 +15,8 @@ impl Family {
     pub const AARCH64: Self = Self(2);
     /// WebAssembly with 32-bit memory.
     pub const WASM32: Self = Self(3);
+    /// 32-bit cores that multiply one pair of numbers at a time: Cortex-M0+, M3, M23, RV32IM.
+    pub const PLAIN: Self = Self(15);
     /// Arm Cortex-M0, M0+, M1, M23 (ARMv6-M, ARMv8-M baseline).
     pub const CORTEX_M0: Self = Self(16);
     /// Arm Cortex-M3 (ARMv7-M).
@@ -43,6 +45,7 @@ impl Family {
             Self::X86_64 => "x86-64",
             Self::AARCH64 => "aarch64",
             Self::WASM32 => "wasm32",
+            Self::PLAIN => "plain",
             Self::CORTEX_M0 => "cortex-m0",
             Self::CORTEX_M3 => "cortex-m3",
             Self::CORTEX_M4 => "cortex-m4",

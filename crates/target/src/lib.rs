@@ -67,8 +67,11 @@ impl Target {
 
 const DESCRIPTORS: &[(&str, &str)] = &[
     ("aarch64", include_str!("../../../targets/aarch64.toml")),
+    ("cortex-m0plus", include_str!("../../../targets/cortex-m0plus.toml")),
+    ("cortex-m3", include_str!("../../../targets/cortex-m3.toml")),
     ("cortex-m4", include_str!("../../../targets/cortex-m4.toml")),
     ("cpu", include_str!("../../../targets/cpu.toml")),
+    ("riscv32imc", include_str!("../../../targets/riscv32imc.toml")),
     ("x86-64", include_str!("../../../targets/x86-64.toml")),
 ];
 

@@ -10,7 +10,7 @@ use embarca_testkit::random::{Style, case};
 use embarca_testkit::zoo;
 
 /// The families of boards.
-const FAMILIES: &[&str] = &["cortex-m4"];
+const FAMILIES: &[&str] = &["cortex-m3", "cortex-m4"];
 
 #[test]
 fn random_graphs_are_equal_on_boards() {
