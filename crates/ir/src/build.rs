@@ -6,6 +6,7 @@
 mod control;
 mod counts;
 mod lists;
+mod texts;
 mod variables;
 
 use std::cell::RefCell;
@@ -27,6 +28,7 @@ use crate::ops::{self, IMPORTERS, Importer};
 use crate::sizes;
 use crate::types::{Const, Quant, TensorType};
 
+use texts::score_names;
 use variables::Variables;
 
 /// Obstacles beyond this number are counted, not kept.
@@ -174,6 +176,7 @@ pub fn build(foreign: &ForeignModel<'_>, options: &BuildOptions) -> Result<Model
     model.graphs[0].nodes.reserve_exact(graph.nodes.len());
     let constants = graph.tensors.iter().filter(|tensor| tensor.data.is_some());
     model.consts.reserve_exact(constants.count());
+    let names = score_names(foreign);
     let mut importer = GraphImporter {
         format: foreign.format,
         model: foreign,
@@ -188,7 +191,9 @@ pub fn build(foreign: &ForeignModel<'_>, options: &BuildOptions) -> Result<Model
         obstacles: Obstacles::default(),
         nodes_left: nodes_allowed(foreign),
     };
+    importer.begin_texts(&names);
     importer.run();
+    importer.end_texts();
     let mut obstacles = importer.obstacles;
     let name = |&index: &usize| graph.tensors.get(index).map(|tensor| tensor.name.clone());
     obstacles.inputs = graph.inputs.iter().filter_map(name).collect();
@@ -358,6 +363,10 @@ impl<'a> GraphImporter<'a, '_> {
         let dtype = tensor.dtype.ok_or_else(|| {
             ImportError::unsupported("is not a tensor (a sequence, an optional or a map)")
         })?;
+        if dtype == DType::Str {
+            return Err(ImportError::unsupported("takes texts")
+                .hint("export the model from behind what turns texts into numbers"));
+        }
         let given = self.options.shapes.iter().find(|(name, _)| *name == tensor.name);
         let dims = match (given, &tensor.dims) {
             (Some((_, dims)), declared) => {
@@ -498,6 +507,9 @@ impl<'a> GraphImporter<'a, '_> {
         let unwritten = || {
             ImportError::malformed(format!("'{}' is read before anything writes it", tensor.name))
         };
+        if tensor.dtype == Some(DType::Str) {
+            return self.text_constant(index).map(Some);
+        }
         let data = constant(tensor)?.ok_or_else(unwritten)?;
         let ty = data.ty().with_quant(quant(tensor.quant.as_ref(), data.dims.len()));
         let value = match self.rewritten(&ty) {
@@ -578,6 +590,7 @@ impl<'a> GraphImporter<'a, '_> {
         let output_types = node.outputs.iter().map(|output| self.declared(*output)).collect();
         let foreign = self.frame.foreign;
         let attr_tensors = |index: usize| constant(foreign.tensors.get(index)?).ok().flatten();
+        let attr_texts = |index: usize| texts::of_tensor(foreign.tensors.get(index)?);
         let view = NodeView {
             format: self.format,
             op: &node.op,
@@ -591,11 +604,12 @@ impl<'a> GraphImporter<'a, '_> {
             attrs: &node.attrs,
             read: RefCell::new(vec![false; node.attrs.len()]),
             attr_tensors: &attr_tensors,
+            attr_texts: &attr_texts,
             assigned: RefCell::default(),
             remembered: RefCell::default(),
         };
         self.b.node_name.clone_from(&node.name);
-        let mut values = ops::counted::import_with(importer.import, &view, &mut self.b)?;
+        let mut values = ops::texts::import_with(importer.import, &view, &mut self.b)?;
         let inputs: Vec<_> = view.inputs.items().collect();
         let allowed = nodes_allowed(self.model).saturating_mul(8);
         if allowed < self.b.graph().nodes.len() {

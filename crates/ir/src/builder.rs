@@ -1,12 +1,13 @@
 //! Adds nodes to a graph, inferring their types on the way.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use embarca_num::DType;
 
 use crate::dim::Dim;
 use crate::error::{ImportError, ShapeError};
+use crate::foreign_node::Texts as TextTensor;
 use crate::ids::{ConstId, GraphId, NodeId, ValueId};
 use crate::infer;
 use crate::model::{Def, Graph, Model, Node, Output, Value};
@@ -32,7 +33,26 @@ pub struct Builder<'m> {
     tables: usize,
     /// Values of sizes that the data decide over.
     counted: HashMap<(GraphId, ValueId), Counted>,
+    texts: Texts,
+    /// What the class columns of scores are called, by the operator that was added last.
+    pub class_names: Vec<String>,
 }
+
+/// The texts of a model: values that hold places in a list of them.
+#[derive(Debug, Default)]
+struct Texts {
+    list: Vec<String>,
+    places: HashMap<String, i64>,
+    values: HashSet<(GraphId, ValueId)>,
+    /// Of all constants.
+    elements: usize,
+}
+
+/// A model may have so many different texts.
+const MAX_TEXTS: usize = 1 << 14;
+
+/// The constants of a model may hold so many texts.
+const MAX_TEXT_ELEMENTS: usize = 1 << 18;
 
 /// Which elements of a value count; the others are filling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +76,8 @@ impl<'m> Builder<'m> {
             read: Vec::new(),
             tables: 0,
             counted: HashMap::new(),
+            texts: Texts::default(),
+            class_names: Vec::new(),
         }
     }
 
@@ -107,6 +129,65 @@ impl<'m> Builder<'m> {
     /// Whether only a part of a value of another graph counts.
     pub fn counted_in(&self, graph: GraphId, value: ValueId) -> bool {
         self.counted.contains_key(&(graph, value))
+    }
+
+    /// The place of a text in the list of the model's texts, where it stands from now on.
+    ///
+    /// # Errors
+    /// When the model has more than 16384 texts.
+    pub fn text(&mut self, text: &str) -> Result<i64, ImportError> {
+        if let Some(&place) = self.texts.places.get(text) {
+            return Ok(place);
+        }
+        if MAX_TEXTS <= self.texts.list.len() {
+            let message = format!("the model has more than {MAX_TEXTS} texts");
+            return Err(ImportError::unsupported(message));
+        }
+        let place = self.texts.list.len() as i64;
+        self.texts.list.push(text.to_owned());
+        self.texts.places.insert(text.to_owned(), place);
+        Ok(place)
+    }
+
+    /// A constant of texts, as their places.
+    ///
+    /// # Errors
+    /// When they are too many, alone or together with those of other constants.
+    pub fn text_constant(
+        &mut self,
+        name: &str,
+        texts: &TextTensor,
+    ) -> Result<ValueId, ImportError> {
+        self.texts.elements = self.texts.elements.saturating_add(texts.list.len());
+        if MAX_TEXT_ELEMENTS < self.texts.elements {
+            let message = format!("constants of more than {MAX_TEXT_ELEMENTS} texts");
+            return Err(ImportError::unsupported(message));
+        }
+        let places: Vec<i64> =
+            texts.list.iter().map(|text| self.text(text)).collect::<Result<_, _>>()?;
+        let value = self.named_constant(name, Const::from_i64(&texts.dims, &places), None);
+        self.set_text(value);
+        Ok(value)
+    }
+
+    /// All texts so far, each at its place.
+    pub fn texts(&self) -> &[String] {
+        &self.texts.list
+    }
+
+    /// Whether a value holds places of texts.
+    pub fn is_text(&self, value: ValueId) -> bool {
+        self.is_text_in(self.graph, value)
+    }
+
+    /// Whether a value of another graph holds places of texts.
+    pub fn is_text_in(&self, graph: GraphId, value: ValueId) -> bool {
+        self.texts.values.contains(&(graph, value))
+    }
+
+    /// Declares that a value (i64) holds places of texts.
+    pub fn set_text(&mut self, value: ValueId) {
+        self.texts.values.insert((self.graph, value));
     }
 
     /// What a number of elements that count is at most.

@@ -36,8 +36,18 @@ pub struct NodeView<'a> {
     /// Caffe's learned blobs.
     pub(crate) blobs: Marked<ValueId>,
     pub(crate) attr_tensors: &'a dyn Fn(usize) -> Option<Const>,
+    pub(crate) attr_texts: &'a dyn Fn(usize) -> Option<Texts>,
     pub(crate) assigned: RefCell<Vec<(usize, ValueId)>>,
     pub(crate) remembered: RefCell<Vec<State>>,
+}
+
+/// A tensor of texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Texts {
+    /// Outermost first.
+    pub dims: Vec<usize>,
+    /// In the order of the elements, as many as `dims` says.
+    pub list: Vec<String>,
 }
 
 /// A list that knows which of its items have been read.
@@ -93,6 +103,7 @@ impl NodeView<'_> {
             attrs: self.attrs,
             read: RefCell::new(self.read.borrow().clone()),
             attr_tensors: self.attr_tensors,
+            attr_texts: self.attr_texts,
             assigned: RefCell::default(),
             remembered: RefCell::default(),
         };
@@ -335,6 +346,17 @@ impl NodeView<'_> {
                 .ok_or_else(|| Self::wrong_kind(name, "a tensor with content")),
             Some(_) => Err(Self::wrong_kind(name, "a tensor")),
         }
+    }
+
+    /// A tensor attribute of texts, if it is set to one.
+    pub fn opt_text_tensor(&self, name: &str) -> Option<Texts> {
+        let index = self.attrs.iter().find_map(|(key, value)| match value {
+            AttrValue::Tensor(index) if key == name => Some(*index),
+            _ => None,
+        });
+        let texts = (self.attr_texts)(index?)?;
+        self.attr(name);
+        Some(texts)
     }
 }
 

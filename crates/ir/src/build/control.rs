@@ -212,7 +212,10 @@ impl<'a> GraphImporter<'a, '_> {
     fn bound(&self, slot: Slot, args: &mut Args, first: usize) -> Option<Bound> {
         Some(match slot {
             Slot::Value(value) => match self.b.graph().value(value).def {
-                Def::Const(id) => Bound::Const(id, self.b.ty(value).quant.clone()),
+                // Texts are refused where the graph is called.
+                Def::Const(id) if !self.b.is_text(value) => {
+                    Bound::Const(id, self.b.ty(value).quant.clone())
+                }
                 _ => Bound::Input(first + args.position(value)),
             },
             Slot::Handle(variable) => Bound::Handle(variable),
@@ -348,6 +351,9 @@ impl<'a> GraphImporter<'a, '_> {
             let message = "a graph that is called yields a result whose size the data decide";
             return Err(ImportError::unsupported(message));
         }
+        if results.iter().any(|&value| self.b.is_text_in(id, value)) {
+            return Err(ImportError::unsupported("a graph that is called yields texts"));
+        }
         Ok(Some(Called { id, results, slots }))
     }
 
@@ -374,6 +380,9 @@ impl<'a> GraphImporter<'a, '_> {
         if inputs.iter().flatten().any(|&input| self.b.counted(input).is_some()) {
             let message = "a result whose size the data decide goes into a graph that is called";
             return Err(ImportError::unsupported(message));
+        }
+        if inputs.iter().flatten().any(|&input| self.b.is_text(input)) {
+            return Err(ImportError::unsupported("texts go into a graph that is called"));
         }
         let outputs = self.b.node(op, inputs)?;
         for (&output, quant) in outputs.iter().zip(quants) {

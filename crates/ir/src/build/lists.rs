@@ -62,6 +62,14 @@ impl<'a> GraphImporter<'a, '_> {
             let message = "it is cut or joined where the data decide over a size";
             return Err(ImportError::unsupported(message));
         }
+        let text = |slot: &Slot| matches!(slot, Slot::Value(v) if self.b.is_text(*v));
+        let holds_text = |slot: &Slot| match slot {
+            Slot::List(items) => items.iter().any(text),
+            slot => text(slot),
+        };
+        if inputs.iter().flatten().any(holds_text) {
+            return Err(ImportError::unsupported("a sequence or an optional value of texts"));
+        }
         let mut inputs = inputs.into_iter();
         let mut next = || inputs.next().flatten();
         let result = match node.op.as_str() {

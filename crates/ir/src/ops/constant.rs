@@ -1,6 +1,7 @@
 //! Constants that are written as nodes.
 
 use super::prelude::*;
+use crate::foreign_node::Texts;
 
 pub const SPELLINGS: &[Spelling] = &[Spelling::onnx("Constant", 1), Spelling::caffe("Parameter")];
 pub const U8_AS_I8: Option<&str> = None;
@@ -13,6 +14,16 @@ pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, 
                 .hint("give the .caffemodel with --weights")
         };
         return one(node.blob(0).ok_or_else(missing)?);
+    }
+    let texts = match node.opt_texts("value_strings")? {
+        Some(list) => Some(Texts { dims: vec![list.len()], list }),
+        None if node.has("value_string") => {
+            Some(Texts { dims: Vec::new(), list: vec![node.text("value_string", "")?.to_owned()] })
+        }
+        None => node.opt_text_tensor("value"),
+    };
+    if let Some(texts) = texts {
+        return one(b.text_constant("", &texts)?);
     }
     let one_of = "needs one of value, value_int, value_ints, value_float and value_floats";
     let data = if let Some(data) = node.opt_tensor("value")? {

@@ -18,7 +18,6 @@ pub const SPELLINGS: &[Spelling] = &[
     Spelling::onnx("LinearRegressor", 1).domain(ML),
     Spelling::onnx("Normalizer", 1).domain(ML),
     Spelling::onnx("OneHotEncoder", 1).domain(ML),
-    Spelling::onnx("SVMRegressor", 1).domain(ML),
     Spelling::onnx("Scaler", 1).domain(ML),
     Spelling::onnx("ZipMap", 1).domain(ML),
 ];
@@ -30,6 +29,7 @@ pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, 
     match node.op {
         "ArrayFeatureExtractor" => {
             let places = node.input(1)?;
+            name_classes(&mut d, x, places);
             let len = dim::product(&d.b.ty(places).dims);
             let places = d.b.reshape(places, vec![len])?;
             let x = match d.b.rank(x) {
@@ -84,7 +84,6 @@ pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, 
             let same = d.compare(compare::Kind::Equal, x, categories)?;
             one(d.cast(same, DType::F32)?)
         }
-        "SVMRegressor" => support_vectors(node, &mut d, x),
         "Scaler" => {
             let x = d.cast(x, DType::F32)?;
             let offset = node.opt_floats("offset")?.unwrap_or_else(|| vec![0.0]);
@@ -95,6 +94,15 @@ pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, 
             one(d.mul(centred, scale)?)
         }
         _ => zip_map(node, &mut d, x),
+    }
+}
+
+/// Takes whole numbers that stand for the greatest of several scores as names of classes.
+fn name_classes(d: &mut Draft<'_, '_>, names: ValueId, places: ValueId) {
+    let best = d.b.graph().writer(places).is_some_and(|(node, _)| matches!(node.op, Op::ArgMax(_)));
+    let whole = d.b.const_of(names).filter(|names| names.dtype.is_int());
+    if let Some(numbers) = whole.filter(|_| best && !d.b.is_text(names)).and_then(Const::to_i64) {
+        d.b.class_names = numbers.iter().map(i64::to_string).collect();
     }
 }
 
@@ -155,38 +163,85 @@ fn imputer(
     one(d.select(is_missing, values, x)?)
 }
 
-/// A list of the node's, by its three spellings.
-fn list(node: &NodeView<'_>, what: &str) -> Result<Option<Const>, ImportError> {
+/// A list of the node's, by its four spellings, and whether it holds texts, as their places.
+fn list(
+    node: &NodeView<'_>,
+    d: &mut Draft<'_, '_>,
+    what: &str,
+) -> Result<Option<(Const, bool)>, ImportError> {
     if let Some(whole) = node.opt_ints(&format!("{what}_int64s"))? {
-        return Ok(Some(Const::from_i64(&[whole.len()], &whole)));
+        return Ok(Some((Const::from_i64(&[whole.len()], &whole), false)));
     }
     if let Some(real) = node.opt_floats(&format!("{what}_floats"))? {
-        return Ok(Some(Const::from_f32(&[real.len()], &real)));
+        return Ok(Some((Const::from_f32(&[real.len()], &real), false)));
     }
-    node.opt_tensor(&format!("{what}_tensor"))
+    let tensor = format!("{what}_tensor");
+    let texts = match node.opt_texts(&format!("{what}_strings"))? {
+        Some(texts) => Some(texts),
+        None => node.opt_text_tensor(&tensor).map(|texts| texts.list),
+    };
+    if let Some(texts) = texts {
+        let places: Vec<i64> =
+            texts.iter().map(|text| d.b.text(text)).collect::<Result<_, _>>()?;
+        return Ok(Some((Const::from_i64(&[places.len()], &places), true)));
+    }
+    Ok(node.opt_tensor(&tensor)?.map(|list| (list, false)))
 }
+
+/// What a label encoder says of an unknown key.
+fn default_label(
+    node: &NodeView<'_>,
+    d: &mut Draft<'_, '_>,
+    dtype: DType,
+    texts: bool,
+) -> Result<Const, ImportError> {
+    let given = match node.opt_text_tensor("default_tensor") {
+        Some(given) => given.list.first().cloned(),
+        None => None,
+    };
+    let data = match (dtype, texts) {
+        (_, true) => {
+            let text = given.unwrap_or(node.text("default_string", UNUSED)?.to_owned());
+            // No label of a model is called so.
+            let place = if text == UNUSED { -1 } else { d.b.text(&text)? };
+            Const::from_i64(&[], &[place])
+        }
+        _ if node.has("default_tensor") => {
+            let missing = || ImportError::malformed("has no content").attribute("default_tensor");
+            node.opt_tensor("default_tensor")?.ok_or_else(missing)?
+        }
+        (DType::I64, _) => Const::from_i64(&[], &[node.int("default_int64", -1)?]),
+        (DType::F32, _) => Const::from_f32(&[], &[node.float("default_float", -0.0)?]),
+        _ => return Err(ImportError::malformed("is missing").attribute("default_tensor")),
+    };
+    node.ignore(&["default_string", "default_int64", "default_float"]);
+    Ok(data)
+}
+
+/// What stands for a label that is not known where a file does not say it.
+const UNUSED: &str = "_Unused";
 
 fn label_encoder(
     node: &NodeView<'_>,
     d: &mut Draft<'_, '_>,
     x: ValueId,
 ) -> Result<Vec<ValueId>, ImportError> {
-    let texts = || ImportError::unsupported("texts are not encoded; encode them before the model");
-    let keys = list(node, "keys")?.ok_or_else(texts)?;
-    let values = list(node, "values")?.ok_or_else(texts)?;
-    let default = match values.dtype {
-        DType::I64 if !node.has("default_tensor") => Const::from_i64(&[], &[node.int("default_int64", -1)?]),
-        DType::F32 if !node.has("default_tensor") => Const::from_f32(&[], &[node.float("default_float", -0.0)?]),
-        _ => node.opt_tensor("default_tensor")?.ok_or_else(|| {
-            ImportError::malformed("is missing").attribute("default_tensor")
-        })?,
-    };
-    node.ignore(&["default_string", "default_int64", "default_float"]);
-    if keys.dims != values.dims || keys.dims.len() != 1 || keys.dtype != d.b.ty(x).dtype {
-        let message = format!("{}{:?} keys for {}", keys.dtype, keys.dims, d.b.ty(x));
+    let missing = |what| ImportError::malformed(format!("there are no {what}"));
+    let (keys, key_texts) = list(node, d, "keys")?.ok_or_else(|| missing("keys"))?;
+    let (values, value_texts) = list(node, d, "values")?.ok_or_else(|| missing("values"))?;
+    let default = default_label(node, d, values.dtype, value_texts)?;
+    if keys.dims != values.dims
+        || keys.dims.len() != 1
+        || keys.dtype != d.b.ty(x).dtype
+        || key_texts != d.b.is_text(x)
+    {
+        let kind = if key_texts { "texts".to_owned() } else { keys.dtype.to_string() };
+        let message = format!("{:?} keys ({kind}) for {}", keys.dims, d.b.ty(x));
         return Err(ImportError::malformed(message));
     }
-    if keys.dtype.is_float() && keys.to_f64().is_some_and(|keys| keys.iter().any(|key| key.is_nan())) {
+    if keys.dtype.is_float()
+        && keys.to_f64().is_some_and(|keys| keys.iter().any(|key| key.is_nan()))
+    {
         return Err(ImportError::unsupported("what is no number is a key"));
     }
     // The place of the first key that is equal, behind all keys where there is none.
@@ -207,7 +262,11 @@ fn label_encoder(
     let default = d.b.reshape(default, vec![Dim::Known(1)])?;
     let all = d.concat(&[values, default], 0)?;
     let y = d.gather(all, place, 0)?;
-    one(d.b.reshape(y, dims)?)
+    let y = d.b.reshape(y, dims)?;
+    if value_texts {
+        d.b.set_text(y);
+    }
+    one(y)
 }
 
 fn normalizer(
@@ -292,78 +351,58 @@ pub fn post_transform(
     }
 }
 
-/// The whole numbers that name classes.
-///
-/// # Errors
-/// When texts name them.
-pub fn class_labels(node: &NodeView<'_>, names: [&str; 2]) -> Result<Vec<i64>, ImportError> {
-    let [whole, texts] = names;
-    if let Some(labels) = node.opt_ints(whole)? {
-        node.ignore(&[texts]);
-        return Ok(labels);
-    }
-    Err(ImportError::unsupported("texts name the classes; export with whole numbers").attribute(texts))
+/// What an answer says of classes.
+pub struct Labels {
+    /// The number that stands for each class: its own, or the place of its name among the texts.
+    numbers: Vec<i64>,
+    are_texts: bool,
 }
 
-/// A sum over support vectors, each weighted by how near it is.
-fn support_vectors(
-    node: &NodeView<'_>,
-    d: &mut Draft<'_, '_>,
-    x: ValueId,
-) -> Result<Vec<ValueId>, ImportError> {
-    let floats = |name: &str| -> Result<Vec<f32>, ImportError> {
-        Ok(node.opt_floats(name)?.unwrap_or_default())
-    };
-    let (vectors, coefficients) = (floats("support_vectors")?, floats("coefficients")?);
-    let (rho, parameters) = (floats("rho")?, floats("kernel_params")?);
-    let count = usize::try_from(node.int("n_supports", 0)?).unwrap_or(0);
-    let kind = node.text("kernel_type", "LINEAR")?;
-    let wrong = |name: &str| ImportError::malformed("does not fit the others").attribute(name);
-    let fits = 0 < count && vectors.len().is_multiple_of(count) && coefficients.len() == count;
-    if !fits {
-        return Err(ImportError::unsupported("without support vectors").attribute("n_supports"));
+impl Labels {
+    /// By the attributes that name the classes, with whole numbers or with texts.
+    ///
+    /// # Errors
+    /// When there are none, or too many texts.
+    pub fn read(
+        node: &NodeView<'_>,
+        d: &mut Draft<'_, '_>,
+        [whole, texts]: [&str; 2],
+    ) -> Result<Self, ImportError> {
+        let names = node.opt_texts(texts)?.unwrap_or_default();
+        let numbers = node.opt_ints(whole)?.unwrap_or_default();
+        let (names, numbers, are_texts) = if names.is_empty() {
+            (numbers.iter().map(i64::to_string).collect(), numbers, false)
+        } else {
+            let places: Result<_, _> = names.iter().map(|name| d.b.text(name)).collect();
+            (names, places?, true)
+        };
+        if numbers.is_empty() {
+            return Err(ImportError::malformed("there are no classes").attribute(whole));
+        }
+        d.b.class_names = names;
+        Ok(Self { numbers, are_texts })
     }
-    let ([rho], [gamma, constant, degree]) = (&*rho, &*parameters) else {
-        return Err(wrong("kernel_params"));
-    };
-    let x = d.cast(x, DType::F32)?;
-    let len = vectors.len() / count;
-    let own = d.b.f32s(&[count, len], &vectors);
-    let near = match kind {
-        "RBF" => {
-            let own = d.unsqueeze(own, 0)?;
-            let wide = d.unsqueeze(x, 1)?;
-            let apart = d.sub(wide, own)?;
-            let square = d.mul(apart, apart)?;
-            let sum = d.reduce(reduce::Kind::Sum, square, [2], false)?;
-            let sum = d.scaled(sum, -f64::from(*gamma))?;
-            d.unary(unary::Kind::Exp, sum)?
-        }
-        "LINEAR" => d.b.op(super::Dense::PLAIN, &[x, own])?,
-        "POLY" | "SIGMOID" => {
-            let product = d.b.op(super::Dense::PLAIN, &[x, own])?;
-            let product = d.scaled(product, f64::from(*gamma))?;
-            let product = d.shifted(product, f64::from(*constant))?;
-            match kind {
-                "POLY" => {
-                    let degree = d.number(product, f64::from(*degree))?;
-                    d.pow(product, degree)?
-                }
-                _ => d.unary(unary::Kind::Tanh, product)?,
-            }
-        }
-        other => {
-            let message = format!("there is no kernel {other}");
-            return Err(ImportError::malformed(message).attribute("kernel_type"));
-        }
-    };
-    let coefficients = d.b.f32s(&[1, count], &coefficients);
-    let y = d.b.op(super::Dense::PLAIN, &[near, coefficients])?;
-    let y = d.shifted(y, f64::from(*rho))?;
-    if node.flag("one_class", false)? {
-        return Err(ImportError::unsupported("one class only").attribute("one_class"));
+
+    /// How many classes there are.
+    pub fn len(&self) -> usize {
+        self.numbers.len()
     }
-    one(post_transform(node, d, y)?)
+
+    /// The labels at places (whole numbers).
+    pub fn at(&self, d: &mut Draft<'_, '_>, places: ValueId) -> Result<ValueId, ShapeError> {
+        let labels = d.b.i64s(&self.numbers);
+        let label = d.gather(labels, places, 0)?;
+        if self.are_texts {
+            d.b.set_text(label);
+        }
+        Ok(label)
+    }
+
+    /// The label of the greatest score of each row, the first of equals.
+    pub fn best(&self, d: &mut Draft<'_, '_>, scores: ValueId) -> Result<ValueId, ShapeError> {
+        let best = d.b.op(ArgMax::first(1), &[scores])?;
+        self.at(d, best)
+    }
 }
 
 fn linear_classifier(
@@ -372,30 +411,37 @@ fn linear_classifier(
     x: ValueId,
 ) -> Result<Vec<ValueId>, ImportError> {
     node.ignore(&["multi_class"]);
-    let labels = class_labels(node, ["classlabels_ints", "classlabels_strings"])?;
+    let labels = Labels::read(node, d, ["classlabels_ints", "classlabels_strings"])?;
     let intercepts = node.opt_floats("intercepts")?.map_or(0, |list| list.len());
     let rows = if intercepts == 0 { labels.len() } else { intercepts };
     let scores = linear(node, d, x, rows as i64)?;
     if rows == 1 && labels.len() == 2 {
-        return Err(ImportError::unsupported("one row of coefficients for two classes"));
+        // One score, that of the second class.
+        let zero = d.number(scores, 0.0)?;
+        let second = d.compare(compare::Kind::Greater, scores, zero)?;
+        let second = d.cast(second, DType::I64)?;
+        let second = d.squeeze(second, 1)?;
+        let label = labels.at(d, second)?;
+        let score = match node.text("post_transform", "NONE")? {
+            "NONE" => scores,
+            "LOGISTIC" => d.unary(unary::Kind::Sigmoid, scores)?,
+            other => {
+                let message = format!("{other} of one score for two classes");
+                return Err(ImportError::unsupported(message).attribute("post_transform"));
+            }
+        };
+        return Ok(vec![label, one_and_other(d, score)?]);
     }
     if rows != labels.len() {
         return Err(ImportError::malformed("there are not as many classes as rows"));
     }
-    let label = best_label(d, scores, &labels)?;
+    let label = labels.best(d, scores)?;
     Ok(vec![label, post_transform(node, d, scores)?])
 }
 
-/// The label of the greatest score of each row, the first of equals.
-///
-/// # Errors
-/// When the scores do not fit the labels.
-pub fn best_label(
-    d: &mut Draft<'_, '_>,
-    scores: ValueId,
-    labels: &[i64],
-) -> Result<ValueId, ShapeError> {
-    let best = d.b.op(ArgMax::first(1), &[scores])?;
-    let labels = d.b.i64s(labels);
-    d.gather(labels, best, 0)
+/// The scores of two classes, of which the second's is given and both sum to 1: `[rows, 2]`.
+pub fn one_and_other(d: &mut Draft<'_, '_>, score: ValueId) -> Result<ValueId, ShapeError> {
+    let whole = d.number(score, 1.0)?;
+    let other = d.sub(whole, score)?;
+    d.concat(&[other, score], 1)
 }

@@ -14,6 +14,7 @@ mod recurrent;
 mod rescale;
 mod resize_matrix;
 pub mod spatial;
+pub(crate) mod texts;
 mod tflite_lstm;
 mod volume;
 
@@ -301,6 +302,7 @@ registry! {
         shuffle_channel,
         sparse_to_dense,
         stablehlo,
+        svm,
         strided_slice,
         trees,
         triangle,

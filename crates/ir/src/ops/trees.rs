@@ -1,10 +1,10 @@
 //! Ensembles of decision trees (`ai.onnx.ml`): all trees go down one level at a time, as gathers from
 //! tables of their nodes. A leaf leads to itself.
 
-use embarca_kernels::{compare, reduce};
+use embarca_kernels::{compare, reduce, unary};
 
 use super::draft::{Draft, numbers};
-use super::ml::{best_label, class_labels, post_transform};
+use super::ml::{Labels, one_and_other, post_transform};
 use super::prelude::*;
 use super::{Binary, GatherElements, IsSpecial, LogicalNot, binary::BinaryFunction};
 
@@ -51,7 +51,7 @@ fn classifier(
     trees: &Trees,
     leaves: ValueId,
 ) -> Result<Vec<ValueId>, ImportError> {
-    let labels = class_labels(node, ["classlabels_int64s", "classlabels_strings"])?;
+    let labels = Labels::read(node, d, ["classlabels_int64s", "classlabels_strings"])?;
     let weights = trees.weights(node, "class", labels.len() as i64)?;
     let mut classes = weights.entries.iter().map(|&(_, class, _)| class);
     let single = labels.len() == 2 && classes.clone().all(|class| class == 0);
@@ -61,7 +61,7 @@ fn classifier(
     if !single {
         let sum = trees.sum(d, leaves, &weights)?;
         let scores = based(node, d, sum, labels.len())?;
-        return Ok(vec![best_label(d, scores, &labels)?, post_transform(node, d, scores)?]);
+        return Ok(vec![labels.best(d, scores)?, post_transform(node, d, scores)?]);
     }
     // One score, that of the second class.
     let weights = Leaves { columns: 1, ..weights };
@@ -70,23 +70,24 @@ fn classifier(
     let chance = weights.entries.iter().all(|&(_, _, weight)| 0.0 <= weight);
     let limit = d.number(score, if chance { 0.5 } else { 0.0 })?;
     let second = d.compare(compare::Kind::Greater, score, limit)?;
+    let second = d.cast(second, DType::I64)?;
     let second = d.squeeze(second, 1)?;
-    let [first_label, second_label] =
-        [labels[0], labels[1]].map(|label| d.b.constant(Const::from_i64(&[], &[label]), None));
-    let label = d.select(second, second_label, first_label)?;
-    let other = if chance {
-        let whole = d.number(score, 1.0)?;
-        d.sub(whole, score)?
-    } else {
-        d.scaled(score, -1.0)?
-    };
-    let scores = d.concat(&[other, score], 1)?;
-    let scores = match chance {
-        true if node.text("post_transform", "NONE")? != "NONE" => {
-            return Err(ImportError::unsupported("chances that are transformed").attribute("post_transform"));
+    let label = labels.at(d, second)?;
+    let scores = match node.text("post_transform", "NONE")? {
+        "LOGISTIC" => {
+            let score = d.unary(unary::Kind::Sigmoid, score)?;
+            one_and_other(d, score)?
         }
-        true => scores,
-        false => post_transform(node, d, scores)?,
+        // As ONNX Runtime does, which transforms one score by a sigmoid only.
+        "NONE" | "SOFTMAX" | "SOFTMAX_ZERO" if chance => one_and_other(d, score)?,
+        "NONE" | "SOFTMAX" | "SOFTMAX_ZERO" => {
+            let other = d.scaled(score, -1.0)?;
+            d.concat(&[other, score], 1)?
+        }
+        other => {
+            let message = format!("{other} of one score for two classes");
+            return Err(ImportError::unsupported(message).attribute("post_transform"));
+        }
     };
     Ok(vec![label, scores])
 }

@@ -397,7 +397,9 @@ impl<'a> GraphImporter<'a, '_> {
                 let bound = match (at[index], slot) {
                     (Some(at), _) => Bound::Input(at),
                     (None, Slot::Value(value)) => match self.b.graph().value(*value).def {
-                        Def::Const(id) => Bound::Const(id, self.b.ty(*value).quant.clone()),
+                        Def::Const(id) if !self.b.is_text(*value) => {
+                            Bound::Const(id, self.b.ty(*value).quant.clone())
+                        }
                         _ => continue,
                     },
                     (None, Slot::Handle(variable)) => Bound::Handle(*variable),
