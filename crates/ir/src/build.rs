@@ -3,6 +3,7 @@
 //! A node that cannot be imported does not end the import: the values behind it are marked as
 //! missing and the rest is read on, so that a report lists every obstacle of a model.
 
+mod constants;
 mod control;
 mod counts;
 mod lists;
@@ -19,15 +20,16 @@ use crate::builder::Builder;
 use crate::dim::Dim;
 use crate::error::ImportError;
 use crate::foreign::{ForeignDim, ForeignGraph, ForeignModel, ForeignNode};
-use crate::foreign::{ForeignQuant, ForeignTensor, Format};
+use crate::foreign::{ForeignTensor, Format};
 use crate::foreign_node::{Marked, NodeView};
 use crate::ids::{GraphId, SymbolId, ValueId};
 use crate::infer::fits;
 use crate::model::{Def, Meta, Model, State, Symbol};
 use crate::ops::{self, IMPORTERS, Importer};
 use crate::sizes;
-use crate::types::{Const, Quant, TensorType};
+use crate::types::{Const, TensorType};
 
+use constants::{constant, quant, real_zeros, unsigned};
 use texts::score_names;
 use variables::Variables;
 
@@ -714,20 +716,6 @@ impl<'a> GraphImporter<'a, '_> {
     }
 }
 
-/// The number zero everywhere, whatever the zero point: what a fresh variable holds.
-fn real_zeros(ty: &TensorType) -> Result<Const, ImportError> {
-    let dims = ty
-        .known_dims()
-        .ok_or_else(|| ImportError::unsupported("has a size that depends on the input"))?;
-    let zero = ty.quant.as_ref().and_then(Quant::single).map_or(0, |(_, zero)| zero);
-    let fill = if ty.dtype.size() == 1 { zero as u8 } else { 0 };
-    let len = dims.iter().try_fold(ty.dtype.size(), |len, &dim| len.checked_mul(dim));
-    let len = len.filter(|&len| len <= 1 << 28);
-    let len = len.ok_or_else(|| ImportError::unsupported("is larger than 256 MiB"))?;
-    Const::new(ty.dtype, dims, vec![fill; len])
-        .ok_or_else(|| ImportError::unsupported("has elements without a size"))
-}
-
 /// The size that an open axis is planned for: one sample, a picture of 224x224 (a multiple of 32, as
 /// pyramids of five halvings need), a sequence of 128.
 fn preferred_size(rank: usize, axis: usize) -> u32 {
@@ -736,45 +724,6 @@ fn preferred_size(rank: usize, axis: usize) -> u32 {
         (4.., _) => 224,
         _ => 128,
     }
-}
-
-/// The `u8` twin of an `i8` type.
-fn unsigned(ty: &TensorType) -> TensorType {
-    let mut quant = ty.quant.clone();
-    if let Some(quant) = &mut quant {
-        for zero in &mut quant.zero_points {
-            *zero = zero.saturating_add(128);
-        }
-    }
-    TensorType { dtype: DType::U8, dims: ty.dims.clone(), quant }
-}
-
-fn quant(foreign: Option<&ForeignQuant>, rank: usize) -> Option<Quant> {
-    let foreign = foreign?;
-    let bounded = |zero: &i64| (*zero).clamp(i32::MIN.into(), i32::MAX.into()) as i32;
-    Some(Quant {
-        scales: foreign.scales.clone(),
-        zero_points: foreign.zero_points.iter().map(bounded).collect(),
-        axis: (foreign.scales.len() != 1).then_some(foreign.axis.min(rank.saturating_sub(1))),
-    })
-}
-
-fn constant(tensor: &ForeignTensor<'_>) -> Result<Option<Const>, ImportError> {
-    let (Some(data), Some(dtype), Some(dims)) = (&tensor.data, tensor.dtype, &tensor.dims) else {
-        return Ok(None);
-    };
-    let known = dims.iter().map(|dim| match dim {
-        ForeignDim::Known(dim) => usize::try_from(*dim).ok(),
-        _ => None,
-    });
-    let wrong = || {
-        ImportError::malformed(format!(
-            "constant '{}' has another size than its shape",
-            tensor.name
-        ))
-    };
-    let dims = known.collect::<Option<Vec<usize>>>().ok_or_else(wrong)?;
-    Const::new(dtype, dims, &**data).map(Some).ok_or_else(wrong)
 }
 
 fn find_importer(format: Format, node: &ForeignNode) -> Result<&'static Importer, ImportError> {
