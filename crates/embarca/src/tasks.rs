@@ -68,6 +68,7 @@ pub fn net_of(plan: &Plan) -> Net {
         mean: task.mean,
         std: task.std,
         format: String::new(),
+        narrowest: None,
         properties: BTreeMap::new(),
     }
 }

@@ -13,6 +13,7 @@
 //! Each kind of task is one file, listed in `kinds`. This crate knows graphs, no files and no
 //! terminals.
 
+mod complete;
 mod error;
 mod front;
 mod kinds;
@@ -24,6 +25,7 @@ mod stage;
 
 use embarca_ir::Model;
 
+pub use complete::{Medium, complete};
 pub use error::TaskError;
 pub use front::{picture, table};
 pub use kinds::{recognize, recognize_sound, usual_shapes};
@@ -50,7 +52,8 @@ pub struct Stages {
 /// # Errors
 /// The description contradicts itself or the model, or asks for what is not done.
 pub fn stages(spec: &Spec, net: &Net) -> Result<Stages, TaskError> {
-    let (mut spec, mut notes) = (spec.clone(), Vec::new());
+    let mut spec = spec.clone();
+    let mut notes = complete(&mut spec, net, None)?;
     kinds::resolve(&mut spec, net, &mut notes);
     let spec = &spec;
     let mut section = Section::new(spec, net)?;
@@ -70,8 +73,8 @@ pub fn stages(spec: &Spec, net: &Net) -> Result<Stages, TaskError> {
         }
         Some(picture) => Some(picture::front(picture, net, wants_placement, &mut section.notes)?),
         None if wants_placement => {
-            let what = format!("{} needs a picture", spec.kind);
-            return Err(TaskError::spec(what).hint("add a [picture] table"));
+            let what = format!("{} needs a picture", section.kind);
+            return Err(TaskError::spec(what).hint("add a [picture] table").key("kind"));
         }
         None => None,
     };

@@ -21,6 +21,13 @@ pub struct Port {
     pub finish: Finish,
 }
 
+impl Port {
+    /// Whether it is one number, where open dimensions are batches of one.
+    pub fn is_one(&self) -> bool {
+        self.dims.iter().all(|dim| dim.is_none_or(|dim| dim == 1))
+    }
+}
+
 /// What an output went through last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Finish {
@@ -52,6 +59,8 @@ pub struct Net {
     pub std: Vec<f32>,
     /// `ONNX`, `TFLite`, `Caffe`, or empty.
     pub format: String,
+    /// The fewest numbers that a layer with weights yields for one item, where that is known.
+    pub narrowest: Option<usize>,
     /// What else the file says, by its own keys (`task`, `kpt_shape`, ...).
     pub properties: BTreeMap<String, String>,
 }
@@ -83,9 +92,43 @@ impl Net {
             mean: meta.mean.clone(),
             std: meta.std.clone(),
             format: meta.format.clone(),
+            narrowest: narrowest(model),
             properties: meta.properties.clone(),
         }
     }
+}
+
+/// Whether a quotient is a softmax that is spelled out: powers by their sum.
+fn is_softmax(model: &Model, node: &embarca_ir::Node) -> bool {
+    use embarca_kernels::{reduce, unary};
+    let main = model.main();
+    let made = |value: Option<embarca_ir::ValueId>| match main.value(value?).def {
+        Def::Node(node, _) => Some(main.node(node)),
+        _ => None,
+    };
+    let [Some(powers), sum] = node.inputs[..] else { return false };
+    let is_power = made(Some(powers)).is_some_and(
+        |node| matches!(&node.op, Op::Unary(op) if op.function.0 == unary::Kind::Exp),
+    );
+    is_power
+        && made(sum).is_some_and(|node| {
+            matches!(&node.op, Op::Reduce(op) if op.by.0 == reduce::Kind::Sum)
+                && node.inputs.first() == Some(&Some(powers))
+        })
+}
+
+/// The fewest numbers for one item that any layer with weights yields.
+fn narrowest(model: &Model) -> Option<usize> {
+    let main = model.main();
+    let layers = main.nodes.iter().filter(|node| {
+        matches!(node.op, Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::Dense(_) | Op::Matmul(_))
+    });
+    let item = |ty: &TensorType| {
+        let dims = ty.dims.iter().enumerate();
+        let dims = dims.map(|(axis, dim)| if axis == 0 { Some(1) } else { dim.known() });
+        dims.map(|dim| usize::try_from(dim?).ok()).try_fold(1usize, |all, dim| all.checked_mul(dim?))
+    };
+    layers.filter_map(|node| item(main.ty(*node.outputs.first()?))).min()
 }
 
 /// How a value is computed, looking through moves, from its first operand on.
@@ -97,6 +140,7 @@ fn finish(model: &Model, value: embarca_ir::ValueId) -> Finish {
         let node = main.node(node);
         match &node.op {
             Op::Softmax(_) => return Finish::Softmax,
+            Op::Div(_) if is_softmax(model, node) => return Finish::Softmax,
             Op::Unary(op) if op.function.0 == embarca_kernels::unary::Kind::Sigmoid => {
                 return Finish::Sigmoid;
             }

@@ -51,19 +51,19 @@ impl Section {
             let (Some(from), Some(to)) = (net.outputs.get(pair.from), net.inputs.get(pair.to))
             else {
                 let what = format!("there is no output {} or no input {}", pair.from, pair.to);
-                return Err(TaskError::spec(format!("carry: {what}")));
+                return Err(TaskError::spec(format!("carry: {what}")).key("carry"));
             };
             if from.dtype != to.dtype || from.dims.len() != to.dims.len() {
                 let (from, to) = (pair.from, pair.to);
                 let what = format!("carry: output {from} is no value of input {to}");
-                return Err(TaskError::spec(what));
+                return Err(TaskError::spec(what).key("carry"));
             }
             carry.push([pair.from as u32, pair.to as u32]);
         }
         // Labels have their own key.
         let text = Spec { labels: Vec::new(), labels_file: None, ..spec.clone() }.to_toml()?;
         Ok(Self {
-            kind: spec.kind.to_string(),
+            kind: spec.kind.map(|kind| kind.to_string()).unwrap_or_default(),
             labels: labels.clone(),
             points: spec.points.clone(),
             skeleton: spec.skeleton.clone(),

@@ -139,9 +139,11 @@ impl SoundSpec {
 
     /// Refuses numbers that nothing can be made of.
     pub(crate) fn check(&self) -> Result<(), TaskError> {
-        let wrong = |what: String| Err(TaskError::spec(format!("sound: {what}")));
+        let wrong = |key: &str, what: String| {
+            Err(TaskError::spec(format!("sound: {what}")).key(format!("sound.{key}")))
+        };
         if !(1000..=768_000).contains(&self.rate()) {
-            return wrong(format!("rate = {}; it lies between 1000 and 768000", self.rate()));
+            return wrong("rate", format!("rate = {}; it lies between 1000 and 768000", self.rate()));
         }
         for (name, value, least) in [
             ("window", self.window, 1),
@@ -155,13 +157,13 @@ impl SoundSpec {
             ("coefficients", self.coefficients, 1),
         ] {
             if value.is_some_and(|value| value < least || MOST < value) {
-                return wrong(format!("{name} lies between {least} and {MOST}"));
+                return wrong(name, format!("{name} lies between {least} and {MOST}"));
             }
         }
         let numbers = [self.gain, self.preemphasis, self.low, self.high, self.offset, self.floor];
         let lists = self.mean.iter().chain(&self.std).copied().map(Some);
         if numbers.into_iter().chain(lists).flatten().any(|number| !number.is_finite()) {
-            return wrong("a number is not finite".to_owned());
+            return wrong("", "a number is not finite".to_owned());
         }
         Ok(())
     }
@@ -211,7 +213,8 @@ impl SoundSpec {
             Some((key, _, of)) => Err(TaskError::spec(format!(
                 "sound: {key} does not belong to features = '{features}'"
             ))
-            .hint(format!("it is for {}", of.join(", ")))),
+            .hint(format!("it is for {}", of.join(", ")))
+            .key(format!("sound.{key}"))),
             None => Ok(()),
         }
     }
@@ -220,16 +223,18 @@ impl SoundSpec {
 impl EventSpec {
     /// Refuses numbers that nothing can be made of.
     pub(crate) fn check(&self) -> Result<(), TaskError> {
-        let wrong = |what: &str| Err(TaskError::spec(format!("events: {what}")));
+        let wrong = |key: &str, what: &str| {
+            Err(TaskError::spec(format!("events: {what}")).key(format!("events.{key}")))
+        };
         if self.smooth.is_some_and(|smooth| !(1..=1000).contains(&smooth)) {
-            return wrong("smooth is a number from 1 to 1000");
+            return wrong("smooth", "smooth is a number from 1 to 1000");
         }
         if self.release.is_some_and(|release| !(0.0..=1.0).contains(&release)) {
-            return wrong("release lies between 0 and 1");
+            return wrong("release", "release lies between 0 and 1");
         }
         let times = [self.shortest, self.gap, self.margin];
         if times.into_iter().flatten().any(|time| !(0.0..=3600.0).contains(&time)) {
-            return wrong("times are seconds from 0 to 3600");
+            return wrong("", "times are seconds from 0 to 3600");
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::TaskError;
+use crate::error::{TaskError, nearest};
 use crate::sound_spec::{EventSpec, SoundSpec};
 
 /// A description longer than this is refused.
@@ -14,8 +14,9 @@ const MOST_BYTES: usize = 1 << 24;
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Spec {
-    /// What the answer is.
-    pub kind: Kind,
+    /// What the answer is; told by the model where it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
     /// The names of classes, characters or keypoints, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
@@ -84,11 +85,10 @@ pub struct Spec {
 }
 
 /// What an answer is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// One class of several.
-    #[default]
     Classification,
     /// Boxes with classes.
     Detection,
@@ -327,7 +327,7 @@ pub struct TableSpec {
 impl Spec {
     /// A task of a kind, everything else left to the model.
     pub fn new(kind: Kind) -> Self {
-        Self { kind, ..Self::default() }
+        Self { kind: Some(kind), ..Self::default() }
     }
 
     /// Reads a description.
@@ -338,14 +338,8 @@ impl Spec {
         if MOST_BYTES < text.len() {
             return Err(TaskError::spec(format!("a description of {} bytes", text.len())));
         }
-        let spec: Self = toml::from_str(text).map_err(|error| {
-            let place = error.span().map_or_else(String::new, |span| {
-                let before = text.get(..span.start).unwrap_or_default();
-                format!("line {}: ", 1 + before.matches('\n').count())
-            });
-            TaskError::spec(format!("{place}{}", error.message()))
-        })?;
-        spec.check()?;
+        let spec: Self = toml::from_str(text).map_err(|error| misread(text, &error))?;
+        spec.check().map_err(|error| error.placed(text))?;
         Ok(spec)
     }
 
@@ -361,7 +355,8 @@ impl Spec {
     fn check(&self) -> Result<(), TaskError> {
         let share = |name: &str, value: Option<f32>| match value {
             Some(value) if !(0.0..=1.0).contains(&value) => {
-                Err(TaskError::spec(format!("{name} is {value}; it lies between 0 and 1")))
+                let what = format!("{name} is {value}; it lies between 0 and 1");
+                Err(TaskError::spec(what).key(name))
             }
             _ => Ok(()),
         };
@@ -370,10 +365,10 @@ impl Spec {
         self.sound.as_ref().map_or(Ok(()), SoundSpec::check)?;
         self.events.as_ref().map_or(Ok(()), EventSpec::check)?;
         if self.most.is_some_and(|most| !(1..=10_000).contains(&most)) {
-            return Err(TaskError::spec("most is a number from 1 to 10000"));
+            return Err(TaskError::spec("most is a number from 1 to 10000").key("most"));
         }
         if self.threshold.is_some_and(|threshold| !threshold.is_finite()) {
-            return Err(TaskError::spec("threshold is a number"));
+            return Err(TaskError::spec("threshold is a number").key("threshold"));
         }
         let fronts = [
             self.picture.is_some(),
@@ -389,6 +384,26 @@ impl Spec {
     }
 }
 
+/// Why text is no description: the line, the key that stands there, the word that was probably meant.
+fn misread(text: &str, error: &toml::de::Error) -> TaskError {
+    let mut message = error.message().to_owned();
+    // `unknown field `a`, expected one of `b`, `c``: what stands between backticks are words.
+    let mut words = message.split('`').skip(1).step_by(2);
+    if let Some(given) = words.next().filter(|_| message.starts_with("unknown"))
+        && let Some(near) = nearest(given, words)
+    {
+        message = format!("{message} (is `{near}` meant?)");
+    }
+    let Some(span) = error.span() else { return TaskError::spec(message) };
+    let before = text.get(..span.start).unwrap_or_default();
+    let number = 1 + before.matches('\n').count();
+    let key = text.lines().nth(number - 1).and_then(|line| line.split_once('='));
+    let key = key.map_or("", |(key, _)| key.trim()).trim_matches(['"', '\'']);
+    let named = key.is_empty() || message.starts_with("unknown field");
+    let key = if named { String::new() } else { format!("{key}: ") };
+    TaskError::spec(format!("line {number}: {key}{message}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -397,7 +412,7 @@ mod tests {
     fn kinds_have_names() {
         for (kind, name) in Kind::ALL {
             let spec = Spec::from_toml(&format!("kind = \"{name}\"")).unwrap();
-            assert_eq!((spec.kind, kind.to_string()), (kind, name.to_owned()));
+            assert_eq!((spec.kind, kind.to_string()), (Some(kind), name.to_owned()));
         }
     }
 
@@ -421,7 +436,7 @@ mod tests {
             kinds.push(spec.unwrap_or_else(|error| panic!("{}: {error}", path.display())).kind);
         }
         for (kind, name) in Kind::ALL {
-            assert!(kinds.contains(&kind), "no example of {name}");
+            assert!(kinds.contains(&Some(kind)), "no example of {name}");
         }
     }
 
@@ -429,9 +444,13 @@ mod tests {
     fn mistakes_have_places() {
         for (text, part) in [
             ("kind = \"detection\"\nscroe = 1", "line 2: unknown field `scroe`"),
-            ("kind = \"guess\"", "line 1: unknown variant `guess`"),
-            ("score = 2.0", "between 0 and 1"),
-            ("most = 0", "most"),
+            ("kind = \"guess\"", "line 1: kind: unknown variant `guess`, expected one of"),
+            ("scroe = 1", "(is `score` meant?)"),
+            ("kind = \"clasification\"", "(is `classification` meant?)"),
+            ("\nscore = 2.0", "line 2: score is 2; it lies between 0 and 1"),
+            ("most = 0", "line 1: most"),
+            ("[picture]\nmean = 'a'", "line 2: mean: invalid type"),
+            ("[sound]\n\nrate = 0", "line 3: sound: rate = 0"),
             ("kind = [", "line 1"),
         ] {
             let error = Spec::from_toml(text).unwrap_err().to_string();

@@ -101,7 +101,11 @@ impl<'m> Stage<'m> {
 
     /// Output `index` of the model as it is. An open first dimension is a batch of one.
     pub fn raw(&mut self, net: &Net, index: usize) -> Result<ValueId> {
-        let missing = || TaskError::spec(format!("the model has no output {index}"));
+        let missing = || {
+            let count = net.outputs.len();
+            let what = format!("the model has no output {index}, only {count}, counted from 0");
+            TaskError::spec(what).key("outputs")
+        };
         let port = net.outputs.get(index).ok_or_else(missing)?;
         Ok(self.port(&format!("out{index}"), port))
     }

@@ -17,9 +17,9 @@ pub fn window(name: &str, len: usize) -> Result<Vec<f32>> {
         "blackman" => &[0.42, 0.5, 0.08],
         "rectangle" => &[1.0],
         _ => {
-            return Err(TaskError::spec(format!("sound: shape = '{name}' is not known")).hint(
-                "hann, hann-symmetric, hamming, hamming-symmetric, blackman and rectangle are",
-            ));
+            let known =
+                ["hann", "hann-symmetric", "hamming", "hamming-symmetric", "blackman", "rectangle"];
+            return Err(TaskError::choice("sound.shape", name, &known));
         }
     };
     let value = |n: usize| -> f64 {
@@ -51,8 +51,7 @@ impl Scale {
             "htk" => Self::Htk,
             "slaney" => Self::Slaney,
             _ => {
-                return Err(TaskError::spec(format!("sound: mel = '{name}' is not known"))
-                    .hint("tensorflow, htk and slaney are"));
+                return Err(TaskError::choice("sound.mel", name, &["tensorflow", "htk", "slaney"]));
             }
         })
     }

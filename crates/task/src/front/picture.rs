@@ -41,8 +41,7 @@ impl Axes {
             "nhwc" => Ok(Self::Nhwc),
             "nchw" => Ok(Self::Nchw),
             "ncwh" => Ok(Self::Ncwh),
-            _ => Err(TaskError::spec(format!("axes = '{name}' is not known"))
-                .hint("nhwc, nchw and ncwh are")),
+            _ => Err(TaskError::choice("picture.axes", name, &["nhwc", "nchw", "ncwh"])),
         }
     }
 }
@@ -83,15 +82,22 @@ pub fn is_picture(port: &Port) -> bool {
     3 <= port.dims.len() && large && (frame.channels == 3 || sides[0] == sides[1])
 }
 
+/// Height and width of a frame.
+fn frame_sides(frame: &Frame) -> [Option<usize>; 2] {
+    [frame.height, frame.width]
+}
+
 /// The sides of the model's input, as numbers or following the picture's, and whether they follow.
 fn sides(spec: &PictureSpec, frame: &Frame, picture: [&Dim; 2]) -> Result<([Dim; 2], bool)> {
     let known = |side: usize| Dim::Known(side as i64);
-    let given = [frame.height, frame.width];
+    let given = frame_sides(frame);
     if let Some(size) = spec.size {
         for (given, size) in given.iter().zip(size) {
             if given.is_some_and(|given| given != size) || size == 0 {
-                let what = format!("size = {:?} is not the model's own", spec.size);
-                return Err(TaskError::spec(what).hint("leave it out"));
+                let shown = |side: &Option<usize>| side.map_or("?".into(), |side| side.to_string());
+                let own = frame_sides(frame).each_ref().map(shown).join(", ");
+                let what = format!("size = {:?} is not the model's own, [{own}]", spec.size.unwrap_or_default());
+                return Err(TaskError::spec(what).hint("leave it out").key("picture.size"));
             }
         }
         return Ok((size.map(known), false));
@@ -138,9 +144,9 @@ struct Fit {
 
 fn fit(spec: &PictureSpec, sides: &[Dim; 2]) -> Result<Fit> {
     let name = spec.fit.as_deref().unwrap_or("stretch");
-    if !["stretch", "letterbox", "corner", "crop"].contains(&name) {
-        return Err(TaskError::spec(format!("fit = '{name}' is not known"))
-            .hint("stretch, letterbox, corner and crop are"));
+    let known = ["stretch", "letterbox", "corner", "crop"];
+    if !known.contains(&name) {
+        return Err(TaskError::choice("picture.fit", name, &known));
     }
     if name == "stretch" {
         return Ok(Fit { fit: name.to_owned(), short: 0, frame: [0; 2] });
@@ -149,11 +155,14 @@ fn fit(spec: &PictureSpec, sides: &[Dim; 2]) -> Result<Fit> {
         [0, 1].map(|i| sides[i].known().and_then(|side| usize::try_from(side).ok()))
     else {
         let what = format!("fit = '{name}' needs a size");
-        return Err(TaskError::spec(what).hint("add size = [height, width]"));
+        let hint = "add size = [height, width]";
+        return Err(TaskError::spec(what).hint(hint).key("picture.fit"));
     };
     let short = match (name, spec.short) {
         ("crop", short) => short.unwrap_or_else(|| height.max(width)),
-        (_, Some(_)) => return Err(TaskError::spec("short belongs to fit = 'crop'")),
+        (_, Some(_)) => {
+            return Err(TaskError::spec("short belongs to fit = 'crop'").key("picture.short"));
+        }
         _ => 0,
     };
     Ok(Fit { fit: name.to_owned(), short, frame: [height, width] })
@@ -171,7 +180,9 @@ pub fn front(
     notes: &mut Vec<String>,
 ) -> Result<Model> {
     let input = spec.input;
-    let missing = || TaskError::spec(format!("picture: the model has no input {input}"));
+    let missing = || {
+        TaskError::spec(format!("picture: the model has no input {input}")).key("picture.input")
+    };
     let port = net.inputs.get(input).ok_or_else(missing)?;
     let axes = spec.axes.as_deref().map(Axes::named).transpose()?;
     let frame = frame(&port.dims, axes).ok_or_else(|| {
@@ -195,9 +206,8 @@ pub fn front(
     let fit = fit(spec, &sides)?;
     let filter = spec.filter.as_deref().unwrap_or("pillow-bilinear");
     if !ops::FILTERS.iter().any(|(name, _)| *name == filter) {
-        let names = ops::FILTERS.map(|(name, _)| name).join(", ");
-        let what = format!("filter = '{filter}' is not known");
-        return Err(TaskError::spec(what).hint(format!("{names} are")));
+        let known = ops::FILTERS.map(|(name, _)| name);
+        return Err(TaskError::choice("picture.filter", filter, &known));
     }
     let wide = filter.starts_with("tensorflow") || filter == "opencv-area";
 
@@ -260,8 +270,13 @@ fn colours(
         }
         (None, _) => Ok(x),
         (Some(other), channels) => {
-            let what = format!("colours = '{other}' does not fit {channels} channels");
-            Err(TaskError::spec(what).hint("rgb, bgr and grey are known"))
+            let known = ["rgb", "bgr", "grey"];
+            if !known.contains(&other) {
+                return Err(TaskError::choice("picture.colours", other, &known));
+            }
+            let what = format!("colours = '{other}' does not fit an input of {channels} channels");
+            let fits = if channels == 3 { "rgb and bgr do" } else { "grey does" };
+            Err(TaskError::spec(what).hint(fits).key("picture.colours"))
         }
     }
 }
@@ -276,19 +291,18 @@ fn affine(mean: &[f32], std: &[f32], channels: usize) -> Result<(Vec<f32>, Vec<f
     let all = || mean.iter().chain(&std);
     let fractions = all().any(|x| 0.0 < x.abs() && x.abs() < 1.0) && all().all(|x| x.abs() <= 1.0);
     if std.iter().any(|std| *std == 0.0 || !std.is_finite()) {
-        return Err(TaskError::spec("std divides, so it cannot be 0"));
+        return Err(TaskError::spec("std divides, so it cannot be 0").key("picture.std"));
     }
     if fractions {
         for value in mean.iter_mut().chain(&mut std) {
             *value *= 255.0;
         }
     }
-    for values in [&mean, &std] {
+    for (key, values) in [("mean", &mean), ("std", &std)] {
         if values.len() != 1 && values.len() != channels {
-            let given = values.len();
-            return Err(TaskError::spec(format!(
-                "mean and std take one number or {channels}, {given} are given"
-            )));
+            let (given, many) = (values.len(), if channels == 1 { "" } else { " or 3" });
+            let what = format!("{key} takes one number{many}, {given} are given");
+            return Err(TaskError::spec(what).key(format!("picture.{key}")));
         }
     }
     Ok((mean, std))

@@ -83,10 +83,7 @@ fn layout(spec: &SoundSpec, port: &Port, features: usize) -> Result<Layout> {
     let features_first = match (spec.first.as_deref(), &long[..]) {
         (Some("time"), _) => false,
         (Some("features"), _) => true,
-        (Some(other), _) => {
-            let what = format!("sound: first = '{other}' is not known");
-            return Err(TaskError::spec(what).hint("time and features are"));
-        }
+        (Some(other), _) => return Err(TaskError::choice("sound.first", other, &["time", "features"])),
         (None, [_] | []) => false,
         (None, [.., last]) if *last == features => false,
         (None, [a, _]) => *a == features,
@@ -136,8 +133,8 @@ pub fn front(task: &Spec, net: &Net, section: &mut Section) -> Result<Model> {
 }
 
 fn unknown(features: &str) -> TaskError {
-    TaskError::spec(format!("sound: features = '{features}' is not known"))
-        .hint("samples, spectrogram, mel, mfcc and micro are")
+    let known = ["samples", "spectrogram", "mel", "mfcc", "micro"];
+    TaskError::choice("sound.features", features, &known)
 }
 
 /// The edges of bands in Hz, between 0 and half the rate.
@@ -180,10 +177,7 @@ fn leveled(spec: &SoundSpec, stage: &mut Stage<'_>, len: usize) -> Result<ValueI
             let peak = stage.op(ops::Maximum {}, &[peak, tiny])?;
             x = stage.op(ops::Div {}, &[x, peak])?;
         }
-        Some(other) => {
-            let what = format!("sound: level = '{other}' is not known");
-            return Err(TaskError::spec(what).hint("peak and none are"));
-        }
+        Some(other) => return Err(TaskError::choice("sound.level", other, &["peak", "none"])),
     }
     if let Some(gain) = spec.gain.filter(|&gain| gain != 1.0) {
         let gain = stage.b.scalar(gain);
@@ -264,10 +258,7 @@ fn micro(spec: &SoundSpec, port: &Port, stage: &mut Stage<'_>) -> Result<(ValueI
     let exact = match spec.rounding.as_deref() {
         None | Some("input") => false,
         Some("tflm") => true,
-        Some(other) => {
-            let what = format!("sound: rounding = '{other}' is not known");
-            return Err(TaskError::spec(what).hint("tflm and input are"));
-        }
+        Some(other) => return Err(TaskError::choice("sound.rounding", other, &["tflm", "input"])),
     };
     let samples = stage.samples(front.window);
     let row = front.row(stage, samples, port, exact)?;
@@ -343,10 +334,7 @@ fn spectral(
     let power = match spec.spectrum.as_deref() {
         None | Some("power") => 2,
         Some("magnitude") => 1,
-        Some(other) => {
-            let what = format!("sound: spectrum = '{other}' is not known");
-            return Err(TaskError::spec(what).hint("power and magnitude are"));
-        }
+        Some(other) => return Err(TaskError::choice("sound.spectrum", other, &["power", "magnitude"])),
     };
     let mut x = stage.op(ops::Spectrum { length: fft, power }, &[x])?;
     if !plain {
@@ -354,10 +342,7 @@ fn spectral(
         let equal_area = match spec.area.as_deref() {
             None | Some("none") => false,
             Some("slaney") => true,
-            Some(other) => {
-                let what = format!("sound: area = '{other}' is not known");
-                return Err(TaskError::spec(what).hint("none and slaney are"));
-            }
+            Some(other) => return Err(TaskError::choice("sound.area", other, &["none", "slaney"])),
         };
         let scale = Scale::named(spec.mel.as_deref().unwrap_or("htk"))?;
         let filters = Filters { scale, fft, rate, bands, edges, equal_area };
@@ -369,10 +354,7 @@ fn spectral(
         let ortho = match spec.dct.as_deref() {
             None | Some("ortho") => true,
             Some("tensorflow") => false,
-            Some(other) => {
-                let what = format!("sound: dct = '{other}' is not known");
-                return Err(TaskError::spec(what).hint("ortho and tensorflow are"));
-            }
+            Some(other) => return Err(TaskError::choice("sound.dct", other, &["ortho", "tensorflow"])),
         };
         let matrix = mel::cosines(bands, coefficients, ortho);
         let matrix = stage.b.f32s(&[bands, coefficients], &matrix);
@@ -405,10 +387,7 @@ fn logarithm(
         None | Some("natural") => Some(1.0),
         Some("ten") => Some(std::f32::consts::LOG10_E),
         Some("decibel") => Some(10.0 * std::f32::consts::LOG10_E),
-        Some(other) => {
-            let what = format!("sound: log = '{other}' is not known");
-            return Err(TaskError::spec(what).hint("natural, ten, decibel and none are"));
-        }
+        Some(other) => return Err(TaskError::choice("sound.log", other, &["natural", "ten", "decibel", "none"])),
     };
     let least = spec.floor.or(factor.filter(|_| spec.offset.is_none()).map(|_| TINY));
     if let Some(least) = least {
@@ -429,10 +408,7 @@ fn normalized(spec: &SoundSpec, stage: &mut Stage<'_>, x: ValueId) -> Result<Val
         None | Some("none") => return Ok(x),
         Some("clip") => vec![0, 1],
         Some("bands") => vec![0],
-        Some(other) => {
-            let what = format!("sound: normalize = '{other}' is not known");
-            return Err(TaskError::spec(what).hint("clip, bands and none are"));
-        }
+        Some(other) => return Err(TaskError::choice("sound.normalize", other, &["clip", "bands", "none"])),
     };
     let mean = |stage: &mut Stage<'_>, x: ValueId| {
         let by = Reduction(reduce::Kind::Mean);

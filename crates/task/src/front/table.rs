@@ -30,8 +30,8 @@ pub fn window(spec: &TableSpec, port: &Port) -> Result<Window> {
         None | Some("rows-columns") => false,
         Some("columns-rows") => true,
         Some(other) => {
-            return Err(TaskError::spec(format!("axes = '{other}' is not known"))
-                .hint("rows-columns and columns-rows are"));
+            let known = ["rows-columns", "columns-rows"];
+            return Err(TaskError::choice("table.axes", other, &known));
         }
     };
     let name = &port.name;
@@ -57,7 +57,9 @@ pub fn window(spec: &TableSpec, port: &Port) -> Result<Window> {
             _ => {
                 let what =
                     format!("input '{name}' takes {len} numbers, which is no whole number of rows");
-                return Err(TaskError::spec(what).hint("length and columns say how many it takes"));
+                return Err(TaskError::spec(what)
+                    .hint("length and columns say how many it takes")
+                    .key(if spec.length.is_some() { "table.length" } else { "table.columns" }));
             }
         },
         [None] => (spec.length.unwrap_or(1), given.ok_or_else(open)?),
@@ -81,9 +83,8 @@ pub fn window(spec: &TableSpec, port: &Port) -> Result<Window> {
     for (what, given, own) in [("length", spec.length, rows), ("columns", given, columns)] {
         if given.is_some_and(|given| given != own) || own == 0 {
             let given = given.unwrap_or(0);
-            return Err(TaskError::spec(format!(
-                "{what}: input '{name}' takes {own}, not {given}"
-            )));
+            let message = format!("{what}: input '{name}' takes {own}, not {given}");
+            return Err(TaskError::spec(message).key(format!("table.{what}")));
         }
     }
     Ok(Window { rows, columns, turned })
@@ -95,14 +96,14 @@ pub fn window(spec: &TableSpec, port: &Port) -> Result<Window> {
 /// The description contradicts itself or the model.
 pub fn front(spec: &TableSpec, net: &Net) -> Result<Model> {
     let input = spec.input;
-    let missing = || TaskError::spec(format!("table: the model has no input {input}"));
+    let missing = || TaskError::spec(format!("table: the model has no input {input}")).key("table.input");
     let port = net.inputs.get(input).ok_or_else(missing)?;
     let Window { rows, columns, turned } = window(spec, port)?;
     if spec.step == Some(0) {
-        return Err(TaskError::spec("step is 1 or more"));
+        return Err(TaskError::spec("step is 1 or more").key("table.step"));
     }
     if spec.std.iter().any(|std| *std == 0.0 || !std.is_finite()) {
-        return Err(TaskError::spec("std divides, so it cannot be 0"));
+        return Err(TaskError::spec("std divides, so it cannot be 0").key("table.std"));
     }
     let mut model = Model::new("front");
     let mut stage = Stage::new(&mut model);
@@ -113,8 +114,9 @@ pub fn front(spec: &TableSpec, net: &Net) -> Result<Model> {
         }
         if values.len() != 1 && values.len() != columns {
             let given = values.len();
-            let what = format!("mean and std take one number or {columns}, {given} are given");
-            return Err(TaskError::spec(what));
+            let key = if sub { "mean" } else { "std" };
+            let what = format!("{key} takes one number or {columns}, {given} are given");
+            return Err(TaskError::spec(what).key(format!("table.{key}")));
         }
         let row = stage.row(values);
         x = match sub {
@@ -229,7 +231,7 @@ mod tests {
         assert_eq!(names(&spec(&[-4.0, 1.0], &[8.0])), ["sub", "div", "reshape"]);
         for (spec, part) in [
             (spec(&[], &[0.0]), "std divides"),
-            (spec(&[1.0; 3], &[]), "one number or 2"),
+            (spec(&[1.0; 3], &[]), "mean takes one number or 2"),
             (TableSpec { step: Some(0), ..TableSpec::default() }, "step is 1 or more"),
             (TableSpec { input: 1, ..TableSpec::default() }, "no input 1"),
         ] {

@@ -7,19 +7,20 @@ use embarca_ir::{Dim, ops};
 use embarca_kernels::reduce::Kind;
 
 use crate::error::TaskError;
-use crate::net::Net;
+use crate::net::{Finish, Net};
 use crate::section::Section;
 use crate::spec::{self, Spec};
 use crate::stage::{Result, Stage};
 
-/// Fewer numbers than this are hardly a pattern.
+/// Fewer numbers than this are hardly a pattern, unless the model makes them pass through fewer.
 const LEAST: usize = 8;
 
 /// One input that comes back in its own shape.
 pub fn recognize(net: &Net) -> Option<Spec> {
     let ([input], [output]) = (&net.inputs[..], &net.outputs[..]) else { return None };
     let len = input.dims.iter().map(|dim| dim.unwrap_or(1)).product::<usize>();
-    let fits = input.dims == output.dims && LEAST <= len;
+    let pattern = LEAST <= len || net.narrowest.is_some_and(|narrowest| narrowest < len);
+    let fits = input.dims == output.dims && pattern && output.finish != Finish::Softmax;
     fits.then(|| Spec::new(spec::Kind::Anomaly))
 }
 
@@ -31,7 +32,7 @@ pub fn back(spec: &Spec, net: &Net, stage: &mut Stage<'_>, section: &mut Section
     let (own, other) = (len(stage.dims(y)), len(stage.dims(x)));
     if own != other {
         let what = format!("the model answers {own} numbers for {other}, so it reproduces nothing");
-        return Err(TaskError::spec(what).hint("outputs = [N] names another output"));
+        return Err(TaskError::spec(what).hint("outputs = [N] names another output").key("kind"));
     }
     let x = stage.reshape(x, std::slice::from_ref(&own))?;
     let y = stage.reshape(y, &[own])?;

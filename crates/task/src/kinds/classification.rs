@@ -24,14 +24,18 @@ fn classes(port: &Port) -> Option<usize> {
     long.next().is_none().then_some(*classes)
 }
 
-/// An output of one score a class that ends in a softmax or a sigmoid, or has a label for each.
+/// Whether an output may hold scores: real numbers.
+fn is_real(port: &Port) -> bool {
+    port.dtype == DType::F32 || port.quant.is_some()
+}
+
+/// An output of one score a class that ends in a softmax, or has a label for each; or one that says how
+/// likely the second of two labels is.
 pub fn recognize(net: &Net) -> Option<Spec> {
     let labelled = |classes: usize| net.labels.len() == classes;
-    let is_answer = |port: &Port| {
-        classes(port).is_some_and(|n| {
-            let is_real = port.dtype == DType::F32 || port.quant.is_some();
-            is_real && (port.finish == Finish::Softmax || labelled(n))
-        })
+    let is_answer = |port: &Port| match classes(port) {
+        Some(n) => is_real(port) && (port.finish == Finish::Softmax || labelled(n)),
+        None => port.is_one() && port.finish == Finish::Sigmoid && labelled(2),
     };
     let output = net.outputs.iter().position(is_answer)?;
     let port = net.outputs.get(output)?;
@@ -59,11 +63,14 @@ pub(super) fn meant(port: &Port) -> Scores {
     }
 }
 
-/// The output that answers: of several, the one with a score for each label.
+/// The output that answers: of several, the one with a score for each label, or else for each of some
+/// classes.
 fn answer(spec: &Spec, net: &Net, labels: &[String]) -> usize {
     let fits = |port: &Port| classes(port) == Some(labels.len());
-    let labelled = || net.outputs.iter().position(fits).unwrap_or(0);
-    spec.outputs.first().copied().unwrap_or_else(labelled)
+    let scores = |port: &Port| is_real(port) && classes(port).is_some_and(|classes| 1 < classes);
+    let find = |fits: &dyn Fn(&Port) -> bool| net.outputs.iter().position(fits);
+    let found = || find(&fits).or_else(|| find(&scores)).unwrap_or(0);
+    spec.outputs.first().copied().unwrap_or_else(found)
 }
 
 /// States how scores are meant, which only the model tells, and says so where it is a guess.
@@ -89,6 +96,9 @@ pub fn back(spec: &Spec, net: &Net, stage: &mut Stage<'_>, section: &mut Section
     if len == 0 {
         return Err(TaskError::spec(format!("output {output} has no classes")));
     }
+    if len == 1 {
+        return two(spec, stage, x, section);
+    }
     if !section.labels.is_empty() && section.labels.len() != len {
         section.notes.push(format!(
             "{} labels for {len} classes; --labels FILE gives others",
@@ -103,6 +113,42 @@ pub fn back(spec: &Spec, net: &Net, stage: &mut Stage<'_>, section: &mut Section
         Scores::Logits => x = softmax(stage, x)?,
         Scores::Either => x = either(stage, x)?,
     }
+    ranked(stage, x, len)
+}
+
+/// One number that says how likely the second of two classes is; with one label, how likely that is.
+fn two(spec: &Spec, stage: &mut Stage<'_>, x: ValueId, section: &mut Section) -> Result<()> {
+    let mut x = stage.reshape(x, &[Dim::Known(1)])?;
+    match spec.scores.unwrap_or(Scores::Either) {
+        Scores::Probabilities => {}
+        Scores::Sigmoid => x = stage.op(ops::Unary::plain(Kind::Sigmoid), &[x])?,
+        Scores::Logits | Scores::Either => {
+            let what = "the model yields one number, which is no score for each of several classes";
+            return Err(TaskError::spec(what)
+                .hint(
+                    "kind = 'regression' shows it; scores = 'sigmoid' (or 'probabilities') makes it \
+                     the second class of two",
+                )
+                .key("kind"));
+        }
+    }
+    if section.labels.len() == 1 {
+        return ranked(stage, x, 1);
+    }
+    if !matches!(section.labels.len(), 0 | 2) {
+        let given = section.labels.len();
+        let note = format!("{given} labels for 2 classes; --labels FILE gives others");
+        section.notes.push(note);
+        section.labels.clear();
+    }
+    let one = stage.b.scalar(1.0);
+    let other = stage.op(ops::Sub {}, &[one, x])?;
+    let both = stage.concat(&[other, x], 0)?;
+    ranked(stage, both, 2)
+}
+
+/// Scores `[len]` from the greatest down, and whose they are.
+fn ranked(stage: &mut Stage<'_>, x: ValueId, len: usize) -> Result<()> {
     let k = Dim::Known(len as i64);
     let op = ops::TopK { axis: 0, k, smallest: false, to: DType::I32 };
     let sorted = stage.b.node(op, &[Some(x)])?;

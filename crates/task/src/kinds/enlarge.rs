@@ -39,7 +39,7 @@ pub fn back(spec: &Spec, net: &Net, stage: &mut Stage<'_>, _: &mut Section) -> R
     x = match (dims.len(), is(3), is(1)) {
         (4, true, _) => x,
         (4, false, true) => stage.b.transpose(x, &[0, 2, 3, 1])?,
-        _ => return Err(TaskError::spec(format!("output {output} is no picture"))),
+        _ => return Err(TaskError::spec(format!("output {output} is no picture")).key("kind")),
     };
     // What became of a pixel on the way in, turned around.
     let given = |values: &[f32], default: f32| match values {

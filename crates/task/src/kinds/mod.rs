@@ -19,6 +19,7 @@ mod wake;
 use embarca_ir::Model;
 use embarca_num::DType;
 
+use crate::complete::Medium;
 use crate::error::TaskError;
 use crate::front::{picture, roles, table};
 use crate::net::{Net, Port};
@@ -103,6 +104,25 @@ fn of_others(net: &Net) -> Option<Spec> {
     Some(Spec { table: Some(table), ..spec })
 }
 
+/// The task of a model that takes what is given; of any where nothing is.
+pub(crate) fn recognize_for(net: &Net, medium: Option<Medium>) -> Option<Spec> {
+    let numbers = || {
+        let [_] = &net.inputs[..] else { return None };
+        anomaly::recognize(net).or_else(|| regression::recognize(net))
+    };
+    let seen = match medium {
+        None => return recognize(net, false),
+        Some(Medium::Picture) => of_pictures(net, true).or_else(numbers),
+        Some(Medium::Sound) => recognize_sound(net, true),
+        Some(Medium::Table) => {
+            // What a description says of the table may tell more of the input than its shape.
+            of_others(net).or_else(|| classification::recognize(net)).or_else(numbers)
+        }
+        Some(Medium::Text | Medium::Bytes) => of_others(net),
+    };
+    seen.filter(|seen| seen.medium().is_none() || seen.medium() == medium)
+}
+
 fn of_pictures(net: &Net, given: bool) -> Option<Spec> {
     let is_picture = |port: &Port| {
         if given { picture::frame(&port.dims, None).is_some() } else { picture::is_picture(port) }
@@ -156,16 +176,15 @@ pub(crate) fn numbers(text: &str) -> Vec<usize> {
 /// Completes a description with what only the model tells, so that stages made of it again, around
 /// a plan, are the same.
 pub(crate) fn resolve(spec: &mut Spec, net: &Net, notes: &mut Vec<String>) {
-    if spec.kind == Kind::Classification {
+    if spec.kind == Some(Kind::Classification) {
         classification::resolve(spec, net, notes);
     }
 }
 
 /// The back of a task; `None` where the model's outputs are the answer.
 pub(crate) fn back(spec: &Spec, net: &Net, section: &mut Section) -> Result<Option<Model>> {
-    let find = DEFINITIONS.iter().find(|definition| definition.kind == spec.kind);
-    let definition =
-        find.ok_or_else(|| TaskError::spec(format!("{} is not supported yet", spec.kind)))?;
+    let find = DEFINITIONS.iter().find(|definition| Some(definition.kind) == spec.kind);
+    let definition = find.ok_or_else(|| TaskError::spec("the kind of the task is missing"))?;
     let mut model = Model::new("back");
     let mut stage = Stage::new(&mut model);
     (definition.back)(spec, net, &mut stage, section)?;

@@ -31,14 +31,17 @@ pub fn back(spec: &Spec, net: &Net, stage: &mut Stage<'_>, section: &mut Section
         Decoder::Points => {
             let len: usize = stage.known(x)?.iter().product();
             if !len.is_multiple_of(3) || len == 0 {
-                return Err(TaskError::spec("the output is not y, x and score of each point"));
+                return Err(TaskError::spec("the output is not y, x and score of each point").key("kind"));
             }
             let points = stage.reshape(x, &[Dim::from(len as i64 / 3), Dim::Known(3)])?;
             let order = stage.places(&[1, 0, 2]);
             stage.op(ops::Gather { axis: 1, batch_dims: 0 }, &[points, order])?
         }
         Decoder::Heatmaps => heatmaps(spec, net, stage)?,
-        other => return Err(TaskError::spec(format!("{other:?} finds no keypoints"))),
+        _ => {
+            let what = "this decoder finds no keypoints";
+            return Err(TaskError::spec(what).hint("points and heatmaps do").key("decoder"));
+        }
     };
     let frame = super::detection::input_size(spec, net)?;
     let points = points_to_picture(stage, points, Some(frame))?;
@@ -52,7 +55,7 @@ fn heatmaps(spec: &Spec, net: &Net, stage: &mut Stage<'_>) -> Result<embarca_ir:
     let x = stage.output(net, super::output(spec, 0))?;
     let dims = stage.known(x)?;
     let [1, a, b, c] = dims[..] else {
-        return Err(TaskError::spec("heat maps are [1, H, W, P] or [1, P, H, W]"));
+        return Err(TaskError::spec("heat maps are [1, H, W, P] or [1, P, H, W]").key("decoder"));
     };
     let last = if spec.points.is_empty() { c < a } else { c == spec.points.len() };
     let (height, width, count) = if last { (a, b, c) } else { (b, c, a) };

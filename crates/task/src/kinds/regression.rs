@@ -53,8 +53,8 @@ pub fn back(spec: &Spec, net: &Net, stage: &mut Stage<'_>, section: &mut Section
     }
     for (what, given) in [("labels", section.labels.len()), ("units", section.units.len())] {
         if given != count && given != 0 {
-            let what = format!("{given} {what} for {count} numbers");
-            return Err(TaskError::spec(what));
+            let message = format!("{given} {what} for {count} numbers");
+            return Err(TaskError::spec(message).key(what));
         }
     }
     let numbers = stage.concat(&parts, 0)?;

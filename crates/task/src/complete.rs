@@ -1,0 +1,188 @@
+//! What a description leaves out: told by the model, and by what is to go into it.
+
+use std::fmt;
+
+use crate::error::TaskError;
+use crate::kinds;
+use crate::net::Net;
+use crate::spec::{Kind, PictureSpec, Spec, TableSpec};
+
+/// What goes into a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Medium {
+    /// Pictures, and the frames of videos.
+    Picture,
+    /// Sound.
+    Sound,
+    /// Text.
+    Text,
+    /// The bytes of files.
+    Bytes,
+    /// Rows of numbers.
+    Table,
+}
+
+impl fmt::Display for Medium {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Picture => "pictures",
+            Self::Sound => "sound",
+            Self::Text => "text",
+            Self::Bytes => "the bytes of files",
+            Self::Table => "rows of numbers",
+        })
+    }
+}
+
+impl Kind {
+    /// What models of this kind may take.
+    pub fn media(self) -> &'static [Medium] {
+        use Medium::{Bytes, Picture, Sound, Table, Text};
+        match self {
+            Self::Classification => &[Picture, Sound, Text, Bytes, Table],
+            Self::Detection
+            | Self::Segmentation
+            | Self::Pose
+            | Self::TextDetection
+            | Self::TextRecognition
+            | Self::SuperResolution => &[Picture],
+            Self::SentenceEmbedding => &[Text, Picture],
+            Self::Anomaly => &[Table, Picture],
+            Self::Regression => &[Table, Picture, Text, Bytes],
+            Self::KeywordSpotting | Self::VoiceActivity | Self::WakeWord | Self::Notes => &[Sound],
+        }
+    }
+}
+
+impl Spec {
+    /// What goes into the model, as the description's own table or its kind say.
+    pub fn medium(&self) -> Option<Medium> {
+        let tables = [
+            (self.picture.is_some(), Medium::Picture),
+            (self.sound.is_some(), Medium::Sound),
+            (self.text.is_some(), Medium::Text),
+            (self.bytes.is_some(), Medium::Bytes),
+            (self.table.is_some(), Medium::Table),
+        ];
+        let stated = tables.into_iter().find(|(given, _)| *given).map(|(_, medium)| medium);
+        stated.or(match self.kind?.media() {
+            [medium] => Some(*medium),
+            _ => None,
+        })
+    }
+}
+
+/// Completes a description with what the model tells, and with what is to go into it where that is
+/// known. Yields what was assumed.
+///
+/// # Errors
+/// The description contradicts itself, or says too little and the model does not tell more.
+pub fn complete(
+    spec: &mut Spec,
+    net: &Net,
+    given: Option<Medium>,
+) -> Result<Vec<String>, TaskError> {
+    let medium = spec.medium().or(given);
+    if let (Some(kind), Some(medium)) = (spec.kind, medium)
+        && !kind.media().contains(&medium)
+    {
+        let known: Vec<String> = kind.media().iter().map(Medium::to_string).collect();
+        let what = format!("kind = '{kind}' does not go with {medium}");
+        return Err(TaskError::spec(what).hint(format!("it takes {}", known.join(" or "))).key("kind"));
+    }
+    let labels = if spec.labels.is_empty() { &net.labels } else { &spec.labels };
+    let seen = kinds::recognize_for(&Net { labels: labels.clone(), ..net.clone() }, medium);
+    let mut notes = Vec::new();
+    if spec.kind.is_none() {
+        let Some(kind) = seen.as_ref().and_then(|seen| seen.kind) else {
+            let known: Vec<&str> = Kind::ALL
+                .iter()
+                .filter(|(kind, _)| medium.is_none_or(|medium| kind.media().contains(&medium)))
+                .map(|(_, name)| *name)
+                .collect();
+            let what = "kind is missing, and the model does not tell it";
+            return Err(TaskError::spec(what)
+                .hint(format!("kind = '...' says what its answer is: {}", known.join(", "))));
+        };
+        spec.kind = Some(kind);
+        if kind == Kind::Regression && net.outputs.iter().any(|port| !port.is_one()) {
+            notes.push(
+                "the answer is taken for numbers; kind = \"classification\" in the description \
+                 makes them scores of classes"
+                    .into(),
+            );
+        }
+    }
+    match seen.filter(|seen| seen.kind == spec.kind) {
+        Some(seen) => fill(spec, seen),
+        None => match medium {
+            Some(Medium::Picture) => drop(spec.picture.get_or_insert_default()),
+            Some(Medium::Text) => drop(spec.text.get_or_insert_default()),
+            Some(Medium::Bytes) => drop(spec.bytes.get_or_insert_default()),
+            Some(Medium::Table) => drop(spec.table.get_or_insert_with(TableSpec::default)),
+            Some(Medium::Sound) if spec.sound.is_none() => {
+                let what = "a [sound] table is missing, and the model does not tell what it takes";
+                return Err(TaskError::spec(what).hint("features = 'samples', 'mfcc', ... says it"));
+            }
+            Some(Medium::Sound) | None => {}
+        },
+    }
+    Ok(notes)
+}
+
+/// What stands in `spec` stays; the rest is as in `seen`, a task of the same kind.
+fn fill(spec: &mut Spec, seen: Spec) {
+    // Another decoder reads other outputs, of a model that was trained on other pictures.
+    let same = spec.decoder.is_none() || spec.decoder == seen.decoder;
+    fn or<T>(own: &mut Option<T>, seen: Option<T>) {
+        if own.is_none() {
+            *own = seen;
+        }
+    }
+    fn or_list<T>(own: &mut Vec<T>, seen: Vec<T>) {
+        if own.is_empty() {
+            *own = seen;
+        }
+    }
+    or_list(&mut spec.carry, seen.carry);
+    if same {
+        or(&mut spec.decoder, seen.decoder);
+        or(&mut spec.blank, seen.blank);
+        or(&mut spec.pooling, seen.pooling);
+        or(&mut spec.events, seen.events);
+        or_list(&mut spec.outputs, seen.outputs);
+        // Names and bones belong together.
+        if spec.points.is_empty() && spec.skeleton.is_empty() {
+            (spec.points, spec.skeleton) = (seen.points, seen.skeleton);
+        }
+        // How a classification's scores are meant is resolved, and said, with its stages.
+        if spec.kind != Some(Kind::Classification) {
+            or(&mut spec.scores, seen.scores);
+        }
+    }
+    match (&mut spec.picture, seen.picture) {
+        (Some(own), Some(seen)) if same => fill_picture(own, seen),
+        (None, seen) => spec.picture = seen,
+        _ => {}
+    }
+    or(&mut spec.sound, seen.sound);
+    or(&mut spec.text, seen.text);
+    or(&mut spec.bytes, seen.bytes);
+    or(&mut spec.table, seen.table);
+}
+
+/// Keys that belong together are taken together.
+fn fill_picture(own: &mut PictureSpec, seen: PictureSpec) {
+    if own.size.is_none() && own.longest.is_none() && own.multiple.is_none() {
+        (own.size, own.longest, own.multiple) = (seen.size, seen.longest, seen.multiple);
+    }
+    if own.fit.is_none() && own.fill.is_none() && own.short.is_none() {
+        (own.fit, own.fill, own.short) = (seen.fit, seen.fill, seen.short);
+    }
+    if own.mean.is_empty() && own.std.is_empty() {
+        (own.mean, own.std) = (seen.mean, seen.std);
+    }
+    own.filter = own.filter.take().or(seen.filter);
+    own.colours = own.colours.take().or(seen.colours);
+    own.axes = own.axes.take().or(seen.axes);
+}
