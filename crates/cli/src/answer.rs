@@ -42,17 +42,16 @@ pub fn real(array: &Array, quant: Option<(f32, i32)>) -> Result<Vec<f64>> {
 /// Most numbers that are printed one by one.
 const FEW: usize = 16;
 
-/// What one output says. Labels count only where there is one per class.
-pub fn answer(array: &Array, port: &Port, labels: &[String]) -> Result<Answer> {
+/// What one output says; `scores` when the model makes it one score a class. Labels count only where
+/// there is one per class.
+pub fn answer(array: &Array, port: &Port, labels: &[String], scores: bool) -> Result<Answer> {
     let values = real(array, port.quant)?;
     let long: Vec<usize> = array.dims.iter().copied().filter(|&dim| 1 < dim).collect();
     let is_class = matches!(long[..], [classes] if classes == values.len());
     if is_class {
         let probable = values.iter().all(|x| (-1e-6..=1.000_001).contains(x));
-        let sum: f64 = values.iter().sum();
         let named = labels.len() == values.len();
-        let sums_to_one = probable && (sum - 1.0).abs() < 0.05;
-        if sums_to_one || (probable && named) {
+        if probable && (scores || named) {
             return Ok(Answer::Classes { ranking: ranked(&values, labels), note: None });
         }
         if named {
@@ -108,12 +107,19 @@ fn mask(array: &Array, values: &[f64], labels: &[String]) -> Option<Vec<f64>> {
     Some(counts.into_iter().map(|count| count as f64 / pixels as f64).collect())
 }
 
+/// A picture has this many rows and columns at least.
+const LEAST_SIDE: usize = 8;
+
 /// More classes than this are no classes.
 const MOST_CLASSES: f64 = 4096.0;
 
 /// Share of the pixels of each class in a picture of class numbers.
 fn class_map(array: &Array, port: &Port, values: &[f64]) -> Option<Vec<f64>> {
-    let is_picture = 2 <= array.dims.iter().filter(|&&dim| 1 < dim).count();
+    let sides = match array.dims[..] {
+        [1, h, w] | [1, h, w, 1] | [1, 1, h, w] => [h, w],
+        _ => [0; 2],
+    };
+    let is_picture = sides.iter().all(|&side| LEAST_SIDE <= side);
     let is_numbers = array.dtype.is_int() && port.quant.is_none();
     let most = values.iter().copied().fold(0.0, f64::max);
     let fits = values.iter().all(|&x| 0.0 <= x) && most < MOST_CLASSES;
@@ -214,7 +220,7 @@ mod tests {
     fn of(dims: &[usize], values: &[f32], labels: &[&str]) -> String {
         let labels: Vec<String> = labels.iter().map(|label| label.to_string()).collect();
         let array = Array::from_slice(dims, values).unwrap();
-        answer(&array, &port(None), &labels).unwrap().text(&port(None), &array, 2, &PLAIN)
+        answer(&array, &port(None), &labels, true).unwrap().text(&port(None), &array, 2, &PLAIN)
     }
 
     #[test]
@@ -226,14 +232,23 @@ mod tests {
         assert_eq!(of(&[1, 2], &[7.5, -1.0], &labels), "y: 7.500000 -1.000000\n");
         let mask = [0.9, 0.0, 0.1, 0.2, 0.7, 0.1, 0.1, 0.8, 0.0, 0.5, 0.5, 0.0];
         assert_eq!(of(&[1, 2, 2, 3], &mask, &labels), " 50.0% cat\n 50.0% dog\n");
-        let numbers = Array::from_slice(&[1, 2, 2], &[0i64, 2, 2, 2]).unwrap();
+        let map: Vec<i64> = (0..64).map(|i| if i % 4 == 0 { 0 } else { 2 }).collect();
+        let numbers = Array::from_slice(&[1, 8, 8], &map).unwrap();
         let labels_of =
             |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
-        let said = answer(&numbers, &port(None), &labels_of(&labels)).unwrap();
+        let said = answer(&numbers, &port(None), &labels_of(&labels), false).unwrap();
         assert_eq!(said.text(&port(None), &numbers, 5, &PLAIN), " 75.0% emu\n 25.0% cat\n");
         let index = Array::from_slice(&[1], &[7i64]).unwrap();
-        let said = answer(&index, &port(None), &[]).unwrap();
+        let said = answer(&index, &port(None), &[], false).unwrap();
         assert_eq!(said.text(&port(None), &index, 5, &PLAIN), "y: 7\n");
+        // Numbers are scores where the model makes them so, whatever they are.
+        let shares = Array::from_slice(&[1, 2], &[0.25f32, 0.75]).unwrap();
+        let said = |scores| answer(&shares, &port(None), &[], scores).unwrap();
+        assert_eq!(said(false), Answer::Values(vec![0.25, 0.75]));
+        assert!(matches!(said(true), Answer::Classes { .. }));
+        let few = Array::from_slice(&[2, 2], &[1i64, 0, 0, 1]).unwrap();
+        let said = answer(&few, &port(None), &[], false).unwrap();
+        assert_eq!(said, Answer::Values(vec![1.0, 0.0, 0.0, 1.0]));
         let long = of(&[4, 5], &[2.0; 20], &labels);
         assert_eq!(long, "y: f32 4x5, 2.00 to 2.00, mean 2.00\n");
     }
@@ -242,7 +257,7 @@ mod tests {
     fn integers_stand_for_real_numbers() {
         let array = Array::from_slice(&[1, 2], &[-128i8, 127]).unwrap();
         let port = port(Some((1.0 / 256.0, -128)));
-        let Answer::Classes { ranking, .. } = answer(&array, &port, &[]).unwrap() else {
+        let Answer::Classes { ranking, .. } = answer(&array, &port, &[], true).unwrap() else {
             panic!("no classes")
         };
         assert_eq!(ranking, [("class 1".into(), 255.0 / 256.0), ("class 0".into(), 0.0)]);

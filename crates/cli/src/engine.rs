@@ -266,6 +266,22 @@ impl Engine {
         &self.net
     }
 
+    /// Whether an output is one score a class: its model ends in a softmax there, or its task says so.
+    pub fn scores(&self, output: usize) -> bool {
+        use embarca::task::{Finish, Kind, Spec};
+        let Some(port) = self.net.outputs.get(output) else { return false };
+        // A plan does not say how its outputs are computed; TFLite's softmax has a scale of its own.
+        let stored = port.quant.is_some_and(|(scale, _)| scale == 1.0 / 256.0);
+        let named = || {
+            let spec = Spec::from_toml(&self.task.spec).ok();
+            spec.is_some_and(|spec| {
+                let own = spec.outputs.first().copied().unwrap_or(0);
+                spec.kind == Some(Kind::Classification) && own == output
+            })
+        };
+        port.finish == Finish::Softmax || (port.finish == Finish::Unknown && stored) || named()
+    }
+
     /// Makes the session fit these shapes, one per input.
     pub fn shape(&mut self, shapes: &[Vec<u32>]) -> Result<&mut Session> {
         let fits = self.session.as_ref().is_some_and(|session| {

@@ -9,7 +9,7 @@ use embarca_num::DType;
 use crate::args::Prepare;
 use crate::engine::{Engine, dims_of};
 use crate::failure::{Failure, Result};
-use crate::{pictures, show, task};
+use crate::{pictures, rows, show, task};
 
 /// One set of inputs.
 #[derive(Clone, Debug)]
@@ -61,6 +61,16 @@ fn kind(path: &Path, bytes: &[u8]) -> Option<Kind> {
 pub fn load(path: &Path, engine: &Engine, model: &Path, prepare: &Prepare) -> Result<Loaded> {
     let ports = engine.inputs();
     let limits = DataLimits::default();
+    if let Some(values) = rows::numbers(path) {
+        let values = values.into_iter().map(f64::from).collect::<Vec<f64>>();
+        let table = csv::Table { header: None, columns: values.len(), values };
+        let name = path.display().to_string();
+        let [port] = ports else { return Err(several(&name, ports)) };
+        let (arrays, notes) = self::table(&table, port)?;
+        let samples =
+            arrays.into_iter().map(|array| Sample { name: name.clone(), arrays: vec![array] });
+        return Ok(Loaded { samples: samples.collect(), notes });
+    }
     let bytes = read_file(path, &limits)?;
     let name = path.display().to_string();
     let in_file = |error: embarca_data::DataError| Failure::from(error.in_file(path));
@@ -81,15 +91,7 @@ pub fn load(path: &Path, engine: &Engine, model: &Path, prepare: &Prepare) -> Re
         let arrays = pictures::arrays(&mut staged, engine, path)?;
         return Ok(Loaded { samples: vec![Sample { name, arrays }], notes: staged.task.notes });
     }
-    let [port] = ports else {
-        let names: Vec<&str> = ports.iter().map(|port| port.name.as_str()).collect();
-        return Err(Failure::refused(format!(
-            "{name}: one file, but the model has {} inputs: {}",
-            ports.len(),
-            names.join(", ")
-        ))
-        .next("embarca run MODEL --tensors in.npz      feeds all of them"));
-    };
+    let [port] = ports else { return Err(several(&name, ports)) };
     let mut loaded = Loaded::default();
     match kind {
         Kind::Sound => {
@@ -118,6 +120,14 @@ pub fn load(path: &Path, engine: &Engine, model: &Path, prepare: &Prepare) -> Re
         Kind::Npz | Kind::Picture => {}
     }
     Ok(loaded)
+}
+
+/// The refusal of one file for several inputs.
+fn several(name: &str, ports: &[Port]) -> Failure {
+    let names: Vec<&str> = ports.iter().map(|port| port.name.as_str()).collect();
+    let (count, names) = (ports.len(), names.join(", "));
+    Failure::refused(format!("{name}: one file, but the model has {count} inputs: {names}"))
+        .next("embarca run MODEL --tensors in.npz      feeds all of them")
 }
 
 /// Real numbers as elements of an input: quantized where it is, rounded where it holds integers.

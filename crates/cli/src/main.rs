@@ -9,6 +9,7 @@ mod input;
 mod items;
 mod json;
 mod limits;
+mod media;
 mod pictures;
 mod progress;
 mod rows;

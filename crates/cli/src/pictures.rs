@@ -312,7 +312,7 @@ pub fn to_text(
     for (i, array) in raw(run, engine) {
         let port = &engine.outputs()[i];
         let labels = if i == 0 { run.labels } else { &[] };
-        text += &answer(&array, port, labels)?.text(port, &array, run.top, &caps);
+        text += &answer(&array, port, labels, engine.scores(i))?.text(port, &array, run.top, &caps);
     }
     Ok(text)
 }
@@ -336,7 +336,9 @@ pub fn to_json(
             for (i, array) in raw(run, engine) {
                 let port = &engine.outputs()[i];
                 let labels = if i == 0 { run.labels } else { &[] };
-                outputs.push(answer(&array, port, labels)?.json(port, &array, run.top));
+                outputs.push(
+                    answer(&array, port, labels, engine.scores(i))?.json(port, &array, run.top),
+                );
             }
             members.push(("outputs".to_owned(), Json::List(outputs)));
         }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use embarca::task::{Kind, Spec, table};
+use embarca::task::{Kind, Spec, TableSpec, TaskError, table};
 use embarca_data::{Array, DataLimits, csv, npy, npz, read_file};
 
 use crate::args;
@@ -43,29 +43,39 @@ pub fn concerns(args: &args::Run, engine: &Engine, described: bool) -> bool {
         match extension.as_ref().and_then(|extension| extension.to_str()) {
             Some("csv" | "tsv") => true,
             Some("txt") => described,
-            Some("npy") => described || args.array.is_some(),
-            Some("npz") => described || args.array.is_some() || !names_inputs(path, engine),
+            Some("npy" | "npz") => {
+                described || args.array.is_some() || holds_rows(path, args, engine)
+            }
             _ => numbers(path).is_some(),
         }
     };
     args.inputs.iter().all(|path| is_table(path))
 }
 
-/// Whether an archive holds the model's inputs under their names.
-fn names_inputs(path: &Path, engine: &Engine) -> bool {
+/// Whether arrays are rows rather than what the model's inputs are fed as it is: numbers in its own
+/// integers, arrays of more axes, several inputs by name, and what `--out` writes the tensors of.
+fn holds_rows(path: &Path, args: &args::Run, engine: &Engine) -> bool {
     let limits = DataLimits::default();
-    let arrays = read_file(path, &limits).and_then(|bytes| npz::read(&bytes, &limits));
-    let Ok(arrays) = arrays else { return true };
-    let named = |name: &str| arrays.iter().any(|array| array.name.as_deref() == Some(name));
-    engine
-        .inputs()
-        .iter()
-        .enumerate()
-        .all(|(i, port)| named(&port.name) || named(&format!("in{i}")))
+    let Ok(bytes) = read_file(path, &limits) else { return false };
+    let arrays = match bytes.starts_with(b"\x93NUMPY") {
+        true => npy::read(&bytes, &limits).map(|array| vec![array.named("in0")]),
+        false => npz::read(&bytes, &limits),
+    };
+    let (Ok(arrays), inputs) = (arrays, engine.inputs()) else { return false };
+    let find = |i: usize, port: &embarca::Port| {
+        let named = |name: &str| arrays.iter().find(|array| array.name.as_deref() == Some(name));
+        named(&port.name).or_else(|| named(&format!("in{i}")))
+    };
+    let fed: Option<Vec<&Array>> =
+        inputs.iter().enumerate().map(|(i, port)| find(i, port)).collect();
+    let Some(fed) = fed else { return true };
+    let [(array, port)] = fed.into_iter().zip(inputs).collect::<Vec<_>>()[..] else { return false };
+    let stored = port.quant.is_some() && array.dtype == port.dtype;
+    !stored && (1..=3).contains(&array.dims.len()) && args.out.is_none()
 }
 
 /// `0.7` or `1,2.5,-3`, where no file is called so.
-fn numbers(path: &Path) -> Option<Vec<f32>> {
+pub fn numbers(path: &Path) -> Option<Vec<f32>> {
     let text = path.to_str().filter(|_| !path.exists())?;
     let values = text.split(',').map(|cell| cell.trim().parse::<f32>().ok());
     values.collect::<Option<Vec<f32>>>().filter(|values| values.iter().all(|x| x.is_finite()))
@@ -82,11 +92,13 @@ pub fn run(args: &args::Run, engine: &Engine, spec: &Spec) -> Result {
     let port = engine.net().inputs.get(of_table.input).ok_or_else(missing)?;
     let mut parts = Vec::new();
     for path in &args.inputs {
-        parts.push((path, read(path, &of_table)?));
+        parts.push((path, read(path, &of_table, &port.name)?));
     }
     // A row of the table need not be a whole input: several may follow each other in it.
     let find = |of_table: &_| table::window(of_table, port);
-    let refused = |error| Failure::refused(format!("{}: {error}", args.model.display()));
+    let refused = |error: TaskError| {
+        crate::task::refused(error.into(), &args.model, args.prepare.task.as_deref())
+    };
     let mut window = find(&of_table).map_err(refused)?;
     let free = of_table.length.is_none() && of_table.columns.is_empty() && window.rows == 1;
     if let Some((_, Data::Rows { columns, .. })) = parts.first()
@@ -111,11 +123,11 @@ pub fn run(args: &args::Run, engine: &Engine, spec: &Spec) -> Result {
         show::note("the model takes columns before rows; axes in [table] says so");
     }
     let step = of_table.step.unwrap_or(match spec.kind {
-        Kind::Anomaly => 1,
+        Some(Kind::Anomaly) => 1,
         _ => window.rows,
     });
     spec.table = Some(of_table.clone());
-    let staged = crate::task::around(engine, &args.model, &spec)?;
+    let staged = crate::task::around(engine, &args.model, &args.prepare, &spec)?;
     let mut cuts = Vec::new();
     for (path, data) in parts {
         let name = path.display().to_string();
@@ -141,7 +153,7 @@ pub fn run(args: &args::Run, engine: &Engine, spec: &Spec) -> Result {
 }
 
 /// The numbers of an input.
-fn read(path: &Path, spec: &embarca::task::TableSpec) -> Result<Data> {
+fn read(path: &Path, spec: &TableSpec, input: &str) -> Result<Data> {
     if let Some(values) = numbers(path) {
         return Ok(Data::Rows { columns: values.len(), values });
     }
@@ -154,12 +166,13 @@ fn read(path: &Path, spec: &embarca::task::TableSpec) -> Result<Data> {
     }
     if bytes.starts_with(b"PK\x03\x04") {
         let arrays = npz::read(&bytes, &limits).map_err(in_file)?;
-        let named = |array: &&Array| array.name == spec.array;
+        let called = |name: &str| arrays.iter().find(|array| array.name.as_deref() == Some(name));
         let fits = |array: &&Array| (2..=3).contains(&array.dims.len());
         let mut fitting = arrays.iter().filter(fits);
+        let mut only = || fitting.next().filter(|_| fitting.next().is_none());
         let found = match &spec.array {
-            Some(_) => arrays.iter().find(named),
-            None => fitting.next().filter(|_| fitting.next().is_none()),
+            Some(name) => called(name),
+            None => called(input).or_else(|| called("in0")).or_else(&mut only),
         };
         let names: Vec<&str> = arrays.iter().filter_map(|array| array.name.as_deref()).collect();
         let names = names.join(", ");

@@ -1,9 +1,9 @@
 //! Which task a model has: described, stored in the plan, or recognized; and the user's changes.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
-use embarca::task::{PictureSpec, Spec};
-use embarca::{Pipeline, Staged, fed_with_pictures, staged};
+use embarca::task::{Medium, PictureSpec, Spec, TaskError};
+use embarca::{ErrorKind, Pipeline, Staged, fed_with_pictures, staged};
 use embarca_data::{DataLimits, labels, read_file};
 
 use crate::args::{FitArg, Layout, Prepare};
@@ -20,32 +20,29 @@ pub fn read(path: &Path) -> Result<Spec> {
         .map_err(|_| Failure::refused(format!("{shown}: a description is text")))?;
     let refuse = |error| Failure::refused(format!("{shown}: {error}"));
     let mut spec = Spec::from_toml(&text).map_err(refuse)?;
+    let beside = |name: &str, key: &str| {
+        let plain = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+        let file = path.parent().unwrap_or(Path::new("")).join(name);
+        let is_below = Path::new(name).components().all(plain);
+        if is_below && file.metadata().is_ok_and(|data| data.is_file()) {
+            return Ok(file);
+        }
+        let name = name.escape_debug();
+        let what = format!("'{name}' is no file below the description's folder");
+        Err(refuse(TaskError::spec(what).key(key).placed(&text)))
+    };
     if let Some(file) = spec.labels_file.take() {
-        let file = beside(path, &file)?;
+        let file = beside(&file, "labels-file")?;
         let read = read_file(&file, &limits).and_then(|bytes| labels::read(&bytes, &limits));
         spec.labels = read.map_err(|error| error.in_file(&file))?;
     }
-    if let Some(text) = &mut spec.text
-        && let Some(file) = text.tokenizer.take()
+    if let Some(of_text) = &mut spec.text
+        && let Some(file) = of_text.tokenizer.take()
     {
-        let file = beside(path, &file)?;
-        text.data = texts::tokenizer(&file)?.json();
+        let file = beside(&file, "text.tokenizer")?;
+        of_text.data = texts::tokenizer(&file)?.json();
     }
     Ok(spec)
-}
-
-/// A file that a description names: below the description's own folder.
-fn beside(description: &Path, name: &str) -> Result<PathBuf> {
-    let plain = |part| matches!(part, Component::Normal(_) | Component::CurDir);
-    let file = description.parent().unwrap_or(Path::new("")).join(name);
-    if Path::new(name).components().all(plain) && file.metadata().is_ok_and(|data| data.is_file()) {
-        return Ok(file);
-    }
-    Err(Failure::refused(format!(
-        "{}: '{}' is no file below the description's folder",
-        description.display(),
-        name.escape_debug()
-    )))
 }
 
 /// The description that a plan holds, with what is stored beside it; `None` where it holds none.
@@ -65,34 +62,84 @@ fn stored(engine: &Engine, path: &Path) -> Result<Option<Spec>> {
     Ok(Some(spec))
 }
 
+/// The description that the user gives, completed for what goes into the model: what its own table or
+/// its kind say, else `data`. What was assumed comes with it.
+pub fn described(
+    engine: &Engine,
+    given: &Prepare,
+    data: Option<Medium>,
+) -> Result<Option<(Spec, Vec<String>)>> {
+    let Some(file) = &given.task else { return Ok(None) };
+    let mut spec = read(file)?;
+    let mut net = engine.net().clone();
+    if let Some(labels) = labels(given)? {
+        spec.labels = labels;
+    } else if spec.labels.is_empty() {
+        net.labels.clone_from(&engine.task().labels);
+    }
+    let refuse = |error| misdescribed(file, error);
+    let notes = embarca::task::complete(&mut spec, &net, data).map_err(refuse)?;
+    Ok(Some((spec, notes)))
+}
+
+/// The class names of the file that the user gives.
+pub fn labels(given: &Prepare) -> Result<Option<Vec<String>>> {
+    let Some(file) = &given.labels else { return Ok(None) };
+    let limits = DataLimits::default();
+    let read = read_file(file, &limits).and_then(|bytes| labels::read(&bytes, &limits));
+    Ok(Some(read.map_err(|error| error.in_file(file))?))
+}
+
+/// The refusal of a description, with the line of the key that is wrong.
+pub fn misdescribed(file: &Path, error: TaskError) -> Failure {
+    let text = read_file(file, &DataLimits::default()).unwrap_or_default();
+    let error = error.placed(&String::from_utf8_lossy(&text));
+    Failure::refused(format!("{}: {error}", file.display()))
+}
+
+/// The refusal of stages around a model: the blame of the description where the user gives one.
+pub fn refused(error: embarca::Error, model: &Path, description: Option<&Path>) -> Failure {
+    match (error.kind, description) {
+        (ErrorKind::Task(error), Some(file)) if !error.is_bug => misdescribed(file, error),
+        (kind, _) => refusal(kind.into(), model),
+    }
+}
+
+/// What goes into a model, as the plan, or the model itself beyond doubt say.
+pub fn medium(engine: &Engine, path: &Path) -> Result<Option<Medium>> {
+    let stored = stored(engine, path)?;
+    let seen = || embarca::task::recognize(engine.net(), false);
+    Ok(stored.or_else(seen).and_then(|spec| spec.medium()))
+}
+
 /// The task of a model whose data are no pictures: text, bytes of files, rows of tables. `None` for
 /// any other. Whether it is described, by the user or in a plan, comes with it.
-pub fn for_data(engine: &Engine, path: &Path, given: &Prepare) -> Result<Option<(Spec, bool)>> {
-    let (spec, described) = match &given.task {
-        Some(file) => (Some(read(file)?), true),
-        None => match stored(engine, path)? {
-            Some(spec) => (Some(spec), true),
-            None => {
-                let mut net = engine.net().clone();
-                net.labels = crate::verbs::run::class_names(engine, given)?;
-                (embarca::task::recognize(&net, false), false)
-            }
-        },
+pub fn for_data(
+    engine: &Engine,
+    path: &Path,
+    given: &Prepare,
+    data: Option<Medium>,
+) -> Result<Option<(Spec, bool)>> {
+    let (spec, described) = match (described(engine, given, data)?, stored(engine, path)?) {
+        (Some((spec, _)), _) | (None, Some(spec)) => (Some(spec), true),
+        (None, None) => {
+            let mut net = engine.net().clone();
+            net.labels = crate::verbs::run::class_names(engine, given)?;
+            (embarca::task::recognize(&net, false), false)
+        }
     };
     let concerns =
         |spec: &Spec| spec.text.is_some() || spec.bytes.is_some() || spec.table.is_some();
     let Some(mut spec) = spec.filter(concerns) else { return Ok(None) };
-    if let Some(file) = &given.labels {
-        let limits = DataLimits::default();
-        let read = read_file(file, &limits).and_then(|bytes| labels::read(&bytes, &limits));
-        spec.labels = read.map_err(|error| error.in_file(file))?;
+    if let Some(labels) = labels(given)? {
+        spec.labels = labels;
     }
     texts::equip(&mut spec, engine.net(), path, given.tokenizer.as_deref())?;
     Ok(Some((spec, described)))
 }
 
 /// The stages of a description around a model: those of the plan, unless something is changed.
-pub fn around(engine: &Engine, path: &Path, spec: &Spec) -> Result<Staged> {
+pub fn around(engine: &Engine, path: &Path, given: &Prepare, spec: &Spec) -> Result<Staged> {
     let bare = |spec: &Spec| {
         let mut spec = Spec { labels: Vec::new(), ..spec.clone() };
         if let Some(table) = &mut spec.table {
@@ -108,7 +155,8 @@ pub fn around(engine: &Engine, path: &Path, spec: &Spec) -> Result<Staged> {
         let labels = spec.labels.clone();
         return Ok(Staged { pipeline, task: embarca::Task { labels, ..engine.task().clone() } });
     }
-    staged(engine.plan(), engine.net(), spec).map_err(|error| refusal(error, path))
+    staged(engine.plan(), engine.net(), spec)
+        .map_err(|error| refused(error, path, given.task.as_deref()))
 }
 
 /// Thresholds that the user sets.
@@ -188,8 +236,8 @@ pub fn for_sounds(engine: &Engine, path: &Path, given: &Prepare) -> Result<Optio
         return Ok(Some(Staged { pipeline, task: engine.task().clone() }));
     }
     let net = engine.net();
-    let spec = match &given.task {
-        Some(file) => Some(read(file)?),
+    let spec = match described(engine, given, Some(Medium::Sound))? {
+        Some((spec, _)) => Some(spec),
         None if !engine.task().spec.is_empty() => {
             let spec = Spec::from_toml(&engine.task().spec);
             let damaged = |error| Failure::refused(format!("{}: {error}", path.display()));
@@ -204,12 +252,10 @@ pub fn for_sounds(engine: &Engine, path: &Path, given: &Prepare) -> Result<Optio
         }
     };
     let Some(mut spec) = spec.filter(|spec| spec.sound.is_some()) else { return Ok(None) };
-    if let Some(file) = &given.labels {
-        let limits = DataLimits::default();
-        let read = read_file(file, &limits).and_then(|bytes| labels::read(&bytes, &limits));
-        spec.labels = read.map_err(|error| error.in_file(file))?;
+    if let Some(labels) = labels(given)? {
+        spec.labels = labels;
     }
-    staged(plan, net, &spec).map(Some).map_err(|error| refusal(error, path))
+    staged(plan, net, &spec).map(Some).map_err(|error| refused(error, path, given.task.as_deref()))
 }
 
 /// The stages for pictures: those of the plan, or made for what is described or recognized. A model
@@ -226,8 +272,8 @@ pub fn for_pictures(engine: &Engine, path: &Path, given: &Prepare) -> Result<Sta
         return Ok(Staged { pipeline, task: engine.task().clone() });
     }
     let net = engine.net();
-    let spec = match &given.task {
-        Some(file) => Some(read(file)?),
+    let spec = match described(engine, given, Some(Medium::Picture))? {
+        Some((spec, _)) => Some(spec),
         None if !engine.task().spec.is_empty() => stored(engine, path)?,
         None => {
             let mut net = net.clone();
@@ -236,17 +282,19 @@ pub fn for_pictures(engine: &Engine, path: &Path, given: &Prepare) -> Result<Sta
         }
     };
     let refuse = |error: embarca::Error| {
-        refusal(error, path)
+        let failure = refused(error, path, given.task.as_deref());
+        if given.task.is_some() {
+            return failure;
+        }
+        failure
             .next("embarca run MODEL --tensors in.npz      feeds it raw numbers")
             .next("--layout nhwc or --layout nchw      says which axes are height and width")
     };
     match spec {
         Some(mut spec) => {
             change(spec.picture.get_or_insert_with(PictureSpec::default), given);
-            if let Some(file) = &given.labels {
-                let limits = DataLimits::default();
-                let read = read_file(file, &limits).and_then(|b| labels::read(&b, &limits));
-                spec.labels = read.map_err(|error| error.in_file(file))?;
+            if let Some(labels) = labels(given)? {
+                spec.labels = labels;
             }
             staged(plan, net, &spec).map_err(refuse)
         }

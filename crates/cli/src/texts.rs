@@ -3,7 +3,7 @@
 use std::io::{BufRead, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use embarca::task::{BytesSpec, Net, Pooling, Spec};
+use embarca::task::{BytesSpec, Kind, Net, Pooling, Spec};
 use embarca_data::{Array, DataLimits, csv, read_file};
 use embarca_text::{Tokenizer, folder};
 
@@ -53,13 +53,13 @@ pub fn equip(spec: &mut Spec, net: &Net, model: &Path, given: Option<&Path>) -> 
     };
     text.data = tokenizer(&path)?.json();
     let read = |name: &str| read_file(&beside(model, name)?, &DataLimits::default()).ok();
-    if spec.kind == embarca::task::Kind::Classification && spec.labels.is_empty() {
+    if spec.kind == Some(Kind::Classification) && spec.labels.is_empty() {
         spec.labels =
             read("config.json").and_then(|bytes| folder::labels(&bytes)).unwrap_or_default();
     }
     let output = net.outputs.get(spec.outputs.first().copied().unwrap_or(0));
     let each = output.is_some_and(|port| port.dims.len() == 3);
-    if spec.kind == embarca::task::Kind::SentenceEmbedding && spec.pooling.is_none() && each {
+    if spec.kind == Some(Kind::SentenceEmbedding) && spec.pooling.is_none() && each {
         spec.pooling = match read("1_Pooling/config.json").and_then(|bytes| folder::pooling(&bytes))
         {
             Some("cls") => Some(Pooling::Cls),
@@ -80,7 +80,7 @@ pub fn run(args: &args::Run, engine: &Engine, spec: &Spec) -> Result {
     let most = fixed.map_or(most, |fixed| fixed.min(most));
     let pad = tokenizer.pad();
     let tokenizer = tokenizer.limited(most).map_err(damaged)?;
-    let staged = crate::task::around(engine, &args.model, spec)?;
+    let staged = crate::task::around(engine, &args.model, &args.prepare, spec)?;
 
     let mut lines = false;
     let mut texts: Vec<String> = Vec::new();
@@ -243,7 +243,7 @@ fn joined(first: &[u8], last: &[u8], spec: &BytesSpec) -> Vec<i32> {
 /// Runs a model on the bytes of files.
 pub fn run_bytes(args: &args::Run, engine: &Engine, spec: &Spec) -> Result {
     let bytes = spec.bytes.clone().unwrap_or_default();
-    let staged = crate::task::around(engine, &args.model, spec)?;
+    let staged = crate::task::around(engine, &args.model, &args.prepare, spec)?;
     let mut job = Job::new(args, engine, staged, 1 < args.inputs.len())?;
     for path in &args.inputs {
         let feeds = vec![("bytes", ends(path, &bytes)?)];

@@ -29,12 +29,17 @@ enum Origin {
     Camera,
 }
 
+/// Whether an input is a camera.
+pub fn is_camera(path: &Path) -> bool {
+    path.to_str().is_some_and(|text| text.starts_with("/dev/video"))
+}
+
 fn origin(path: &Path) -> Option<Origin> {
     let text = path.to_str()?;
     if text == "-" {
         return Some(Origin::Stdin);
     }
-    if text.starts_with("/dev/video") {
+    if is_camera(path) {
         return Some(Origin::Camera);
     }
     let extension = path.extension()?.to_str()?.to_ascii_lowercase();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use embarca_data::zip::Packing;
-use embarca_data::{Array, npz};
+use embarca_data::{Array, npy, npz};
 
 const VOCAB: &str = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\ncat\ndog\nsat\nruns\n.\n";
 
@@ -156,15 +156,85 @@ fn rows_of_tables_have_answers() {
     assert_eq!(answer(&["run", &half, &csv, "--task", &task]), want);
     let lower = answer(&["run", &half, &csv, "--task", &task, "--threshold", "0.5"]);
     assert!(lower.starts_with("1.00 anomalous"), "{lower}");
-    let windows = Array::from_slice(&[2, 4, 2], &[2.0f32; 16]).unwrap().named("x");
-    let labels = Array::from_slice(&[2, 2], &[0.0f32; 4]).unwrap().named("y");
+    let windows = Array::from_slice(&[2, 4, 2], &[2.0f32; 16]).unwrap().named("rows");
+    let labels = Array::from_slice(&[2, 2], &[0.0f32; 4]).unwrap().named("classes");
     let archive = npz::write(&[windows, labels], Packing::Stored).unwrap();
     let archive = folder.write("b.npz", archive);
     let message = refusal(&["run", &half, &archive, "--task", &task]);
-    assert!(message.contains("which array holds the rows? (x, y)"), "{message}");
-    let text = answer(&["run", &half, &archive, "--task", &task, "--array", "x"]);
+    assert!(message.contains("which array holds the rows? (rows, classes)"), "{message}");
+    let text = answer(&["run", &half, &archive, "--task", &task, "--array", "rows"]);
     assert!(text.starts_with("1.00 normal  window 1\n"), "{text}");
     assert!(refusal(&["run", &half, &csv, "--column", "x"]).contains("models that take text"));
+}
+
+#[test]
+fn descriptions_are_used_or_refused() {
+    let folder = Folder::new("described");
+    let csv = folder.write("a.csv", "a,b\n1,2\n");
+    let npy = npy::write(&Array::from_slice(&[2, 2], &[1.0f32, 2.0, 3.0, 4.0]).unwrap()).unwrap();
+    let npy = folder.write("a.npy", npy);
+    let wav = folder.write("a.wav", b"RIFF\x24\0\0\0WAVEfmt ");
+    let webp = folder.write("a.webp", b"RIFF\x24\0\0\0WEBPVP8 ");
+    let y4m = folder.write("a.y4m", b"YUV4MPEG2 W2 H2\n");
+    let [linear, half, classifier] = ["linear", "half", "classifier"].map(net);
+    // What is said of which model given what, or why it is refused.
+    for (toml, model, input, want) in [
+        ("[table]\n", &linear, &csv[..], Ok("y[0] 3.000000, y[1] 20.000000\n")),
+        ("[table]\nmean = [1.0, 0.0]\n", &linear, "1,2", Ok("y[0] 1.000000, y[1] 20.000000\n")),
+        ("kind = 'regression'", &linear, "1,2", Ok("y[0] 3.000000, y[1] 20.000000\n")),
+        ("kind = 'regression'", &linear, &npy, Ok("y[0] 3.000000, y[1] 20.000000  row 1\n")),
+        ("labels = ['a', 'b']", &linear, "0,0.2", Ok(" 73.1% b\n 26.9% a\n")),
+        ("kind = 'pose'", &linear, &csv, Err("'pose' takes pictures; ")),
+        ("kind = 'wake-word'", &linear, "1,2", Err("takes sound; 1,2 is a row of numbers")),
+        ("kind = 'keyword-spotting'", &linear, &wav, Err("a.toml: a [sound] table is missing")),
+        ("kind = 'regression'", &linear, &webp, Err("a WebP picture, which is not read")),
+        ("[table]\n", &linear, "-", Err("takes rows of numbers; standard input")),
+        ("[table]\n", &linear, &y4m, Err("a.y4m is a video")),
+        ("[table]\n", &half, "1,2", Err("and the model takes 4 at once")),
+        ("[text]\n", &classifier, &wav, Err("takes text; ")),
+        (
+            "kind = 'detection'\n[table]\n",
+            &linear,
+            &csv,
+            Err("line 1: kind = 'detection' does not go"),
+        ),
+        ("kind = 'classfication'", &linear, "1,2", Err("(is `classification` meant?)")),
+        (
+            "[table]\n\nmean = [1, 2, 3]",
+            &linear,
+            "1,2",
+            Err("a.toml: line 3: mean takes one number or 2"),
+        ),
+        (
+            "[table]\naxes = 'rows'",
+            &linear,
+            "1,2",
+            Err("a.toml: line 2: axes = 'rows' is not known"),
+        ),
+        (
+            "outputs = [1]\nkind = 'regression'",
+            &linear,
+            "1,2",
+            Err("a.toml: line 1: the model has no output 1"),
+        ),
+    ] {
+        let task = folder.write("a.toml", toml);
+        let args = ["run", model, input, "--task", &task];
+        match want {
+            Ok(want) => {
+                let text = answer(&args);
+                assert!(text.starts_with(want), "{toml} {input}: {text}");
+            }
+            Err(part) => {
+                let message = refusal(&args);
+                assert!(message.contains(part), "{toml} {input}: {message}");
+            }
+        }
+    }
+    let message = refusal(&["run", &linear, "--tensors", &npy, "--task", "a.toml"]);
+    assert!(message.contains("raw numbers"), "{message}");
+    let rows = "y[0] 3.000000, y[1] 20.000000  row 1\ny[0] 7.000000, y[1] 40.000000  row 2\n";
+    assert_eq!(answer(&["run", &linear, &npy]), rows);
 }
 
 #[test]

@@ -65,7 +65,7 @@ impl Spec {
             (self.table.is_some(), Medium::Table),
         ];
         let stated = tables.into_iter().find(|(given, _)| *given).map(|(_, medium)| medium);
-        stated.or(match self.kind?.media() {
+        stated.or_else(|| match self.kind?.media() {
             [medium] => Some(*medium),
             _ => None,
         })
@@ -88,13 +88,21 @@ pub fn complete(
     {
         let known: Vec<String> = kind.media().iter().map(Medium::to_string).collect();
         let what = format!("kind = '{kind}' does not go with {medium}");
-        return Err(TaskError::spec(what).hint(format!("it takes {}", known.join(" or "))).key("kind"));
+        return Err(TaskError::spec(what)
+            .hint(format!("it takes {}", known.join(" or ")))
+            .key("kind"));
     }
     let labels = if spec.labels.is_empty() { &net.labels } else { &spec.labels };
     let seen = kinds::recognize_for(&Net { labels: labels.clone(), ..net.clone() }, medium);
     let mut notes = Vec::new();
     if spec.kind.is_none() {
-        let Some(kind) = seen.as_ref().and_then(|seen| seen.kind) else {
+        // What listens to a clip, by features of its own, tells classes of sound.
+        let classes = || match medium {
+            Some(Medium::Sound) if kinds::tells_classes(net) => Some(Kind::Classification),
+            _ => None,
+        };
+        let kind = seen.as_ref().and_then(|seen| seen.kind);
+        let Some(kind) = kind.or_else(classes) else {
             let known: Vec<&str> = Kind::ALL
                 .iter()
                 .filter(|(kind, _)| medium.is_none_or(|medium| kind.media().contains(&medium)))
@@ -185,4 +193,104 @@ fn fill_picture(own: &mut PictureSpec, seen: PictureSpec) {
     own.filter = own.filter.take().or(seen.filter);
     own.colours = own.colours.take().or(seen.colours);
     own.axes = own.axes.take().or(seen.axes);
+}
+
+#[cfg(test)]
+mod tests {
+    use embarca_num::DType;
+
+    use super::*;
+    use crate::net::{Finish, Port};
+
+    fn net(input: &[usize], output: &[usize], finish: Finish, narrowest: usize) -> Net {
+        // A size of 0 is open.
+        let dims = |dims: &[usize]| dims.iter().map(|&dim| (dim != 0).then_some(dim)).collect();
+        let port = |name: &str, of: &[usize], finish| Port {
+            name: name.to_owned(),
+            dtype: DType::F32,
+            dims: dims(of),
+            quant: None,
+            finish,
+        };
+        Net {
+            inputs: vec![port("x", input, Finish::Unknown)],
+            outputs: vec![port("y", output, finish)],
+            narrowest: Some(narrowest),
+            ..Net::default()
+        }
+    }
+
+    #[test]
+    fn kinds_are_told_by_the_model() {
+        use Finish::{Computed, Layer, Sigmoid, Softmax};
+        for (toml, net, kind) in [
+            ("[table]", net(&[0, 4], &[0, 3], Softmax, 3), Kind::Classification),
+            ("[table]", net(&[0, 4], &[0, 3], Layer, 3), Kind::Regression),
+            ("[table]", net(&[0, 4], &[0, 1], Layer, 1), Kind::Regression),
+            (
+                "labels = ['a', 'b', 'c']\n[table]",
+                net(&[0, 4], &[0, 3], Layer, 3),
+                Kind::Classification,
+            ),
+            (
+                "labels = ['no', 'yes']\n[table]",
+                net(&[0, 4], &[0, 1], Sigmoid, 1),
+                Kind::Classification,
+            ),
+            ("[table]", net(&[0, 4], &[0, 4], Layer, 2), Kind::Anomaly),
+            ("[table]", net(&[0, 4], &[0, 4], Computed, 4), Kind::Regression),
+            ("[table]", net(&[0, 4], &[0, 4], Softmax, 2), Kind::Classification),
+            ("[table]", net(&[0, 64], &[0, 64], Layer, 64), Kind::Anomaly),
+            ("[table]\ncolumns = ['a', 'b']", net(&[0, 0], &[0, 1], Layer, 1), Kind::Regression),
+            ("[picture]", net(&[1, 32, 32, 3], &[1, 2], Computed, 9), Kind::Regression),
+            ("[picture]", net(&[1, 32, 32, 3], &[1, 64, 64, 3], Layer, 9), Kind::SuperResolution),
+            ("[picture]", net(&[1, 192, 192, 3], &[1, 1, 17, 3], Layer, 9), Kind::Pose),
+            (
+                "[sound]\nfeatures = 'mel'",
+                net(&[1, 49, 40], &[1, 3], Softmax, 3),
+                Kind::Classification,
+            ),
+        ] {
+            let mut spec = Spec::from_toml(toml).unwrap();
+            complete(&mut spec, &net, None).unwrap_or_else(|error| panic!("{toml}: {error}"));
+            assert_eq!(spec.kind, Some(kind), "{toml} {net:?}");
+            // What is complete stays as it is.
+            let once = spec.clone();
+            assert_eq!(complete(&mut spec, &net, None), Ok(Vec::new()));
+            assert_eq!(spec, once);
+        }
+    }
+
+    #[test]
+    fn what_nothing_tells_is_asked_for() {
+        for (toml, part) in [
+            ("[table]", "kind is missing"),
+            (
+                "[sound]\nfeatures = 'mel'",
+                "kind = '...' says what its answer is: classification, keyword",
+            ),
+            ("kind = 'keyword-spotting'", "a [sound] table is missing"),
+            (
+                "kind = 'pose'\n[table]",
+                "kind = 'pose' does not go with rows of numbers; it takes pictures",
+            ),
+        ] {
+            let mut spec = Spec::from_toml(toml).unwrap();
+            let net = net(&[1, 49, 40], &[1, 1000], Finish::Layer, 9);
+            let error = complete(&mut spec, &net, None).unwrap_err().to_string();
+            assert!(error.contains(part), "{toml}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_is_filled_in() {
+        let net = net(&[1, 192, 192, 3], &[1, 1, 17, 3], Finish::Layer, 9);
+        let mut spec = Spec::from_toml("kind = 'pose'\nscore = 0.6").unwrap();
+        complete(&mut spec, &net, None).unwrap();
+        assert_eq!((spec.points.len(), spec.score), (17, Some(0.6)));
+        assert!(spec.picture.is_some() && spec.decoder.is_some());
+        let mut spec = Spec::from_toml("kind = 'pose'\npoints = ['a']").unwrap();
+        complete(&mut spec, &net, None).unwrap();
+        assert_eq!((spec.points.len(), spec.skeleton.len()), (1, 0));
+    }
 }

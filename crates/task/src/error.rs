@@ -31,7 +31,9 @@ impl TaskError {
         let near = near.map_or_else(String::new, |near| format!(" (is '{near}' meant?)"));
         let message = format!("{name} = '{given}' is not known{near}");
         let list = match known {
-            [others @ .., last] if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+            [others @ .., last] if !others.is_empty() => {
+                format!("{} and {last}", others.join(", "))
+            }
             known => known.join(", "),
         };
         Self::spec(message).hint(format!("{list} are")).key(key)
@@ -88,7 +90,9 @@ fn line_of(text: &str, key: &str) -> Option<usize> {
 pub(crate) fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let most = 1 + given.chars().count().min(64) / 4;
     let near = known.map(|word| (distance(given, word), word));
-    near.filter(|(distance, _)| *distance <= most).min_by_key(|(distance, _)| *distance).map(|n| n.1)
+    near.filter(|(distance, _)| *distance <= most)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|n| n.1)
 }
 
 /// Letters that are to be put in, taken out or exchanged to make one word of another (Levenshtein 1965).
@@ -137,7 +141,8 @@ mod tests {
 
     #[test]
     fn keys_have_lines() {
-        let text = "kind = \"pose\"\nskeleton = [\n  [0, 1],\n]\n\n[picture]\nfit = 'x'\n\n[events]\n";
+        let text =
+            "kind = \"pose\"\nskeleton = [\n  [0, 1],\n]\n\n[picture]\nfit = 'x'\n\n[events]\n";
         for (key, line) in [
             ("kind", Some(1)),
             ("skeleton", Some(2)),

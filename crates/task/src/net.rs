@@ -107,9 +107,8 @@ fn is_softmax(model: &Model, node: &embarca_ir::Node) -> bool {
         _ => None,
     };
     let [Some(powers), sum] = node.inputs[..] else { return false };
-    let is_power = made(Some(powers)).is_some_and(
-        |node| matches!(&node.op, Op::Unary(op) if op.function.0 == unary::Kind::Exp),
-    );
+    let is_power = made(Some(powers))
+        .is_some_and(|node| matches!(&node.op, Op::Unary(op) if op.function.0 == unary::Kind::Exp));
     is_power
         && made(sum).is_some_and(|node| {
             matches!(&node.op, Op::Reduce(op) if op.by.0 == reduce::Kind::Sum)
@@ -126,7 +125,8 @@ fn narrowest(model: &Model) -> Option<usize> {
     let item = |ty: &TensorType| {
         let dims = ty.dims.iter().enumerate();
         let dims = dims.map(|(axis, dim)| if axis == 0 { Some(1) } else { dim.known() });
-        dims.map(|dim| usize::try_from(dim?).ok()).try_fold(1usize, |all, dim| all.checked_mul(dim?))
+        dims.map(|dim| usize::try_from(dim?).ok())
+            .try_fold(1usize, |all, dim| all.checked_mul(dim?))
     };
     layers.filter_map(|node| item(main.ty(*node.outputs.first()?))).min()
 }

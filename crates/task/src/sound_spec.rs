@@ -143,7 +143,10 @@ impl SoundSpec {
             Err(TaskError::spec(format!("sound: {what}")).key(format!("sound.{key}")))
         };
         if !(1000..=768_000).contains(&self.rate()) {
-            return wrong("rate", format!("rate = {}; it lies between 1000 and 768000", self.rate()));
+            return wrong(
+                "rate",
+                format!("rate = {}; it lies between 1000 and 768000", self.rate()),
+            );
         }
         for (name, value, least) in [
             ("window", self.window, 1),

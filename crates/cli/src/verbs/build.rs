@@ -25,7 +25,13 @@ fn save(model: &Model, out: &Path) -> Result {
 fn task(args: &Build, model: &Model, targets: &[&str]) -> Result<Option<Spec>> {
     let mut spec = match &args.task {
         Some(file) if file.as_os_str() == "none" => return Ok(None),
-        Some(file) => crate::task::read(file)?,
+        Some(file) => {
+            let mut spec = crate::task::read(file)?;
+            let notes = embarca::task::complete(&mut spec, &model.net(), None);
+            let refuse = |error| crate::task::misdescribed(file, error);
+            notes.map_err(refuse)?.iter().for_each(|note| show::note(note));
+            spec
+        }
         None => {
             let net = model.net();
             let spec = embarca::task::recognize(&net, false);
@@ -84,7 +90,10 @@ pub fn run(args: &Build) -> Result {
         targets.push(embarca_target::host());
     }
     let spec = task(args, &model, &targets)?;
-    let bytes = model.build_task(&targets, spec.as_ref()).map_err(|error| refusal(error, path))?;
+    let given = args.task.as_deref().filter(|_| spec.is_some());
+    let bytes = model
+        .build_task(&targets, spec.as_ref())
+        .map_err(|error| crate::task::refused(error, path, given))?;
     let out = args.out.clone().unwrap_or_else(|| path.with_extension("plan"));
     atomic_write(&out, &bytes)?;
 

@@ -1,10 +1,10 @@
 //! `embarca run MODEL|PLAN INPUT...`
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use embarca::task::Spec;
+use embarca::task::{Medium, Spec};
 use embarca_data::zip::Packing;
-use embarca_data::{Array, DataLimits, atomic_write, labels, npy, npz, read_file};
+use embarca_data::{Array, DataLimits, atomic_write, npy, npz, read_file};
 
 use crate::answer::{answer, label_note};
 use crate::args::{Prepare, Run};
@@ -12,6 +12,7 @@ use crate::engine::Engine;
 use crate::failure::{Failure, Result};
 use crate::input::{self, Loaded, Sample};
 use crate::json::Json;
+use crate::media::{self, Data};
 use crate::pictures;
 use crate::progress::Progress;
 use crate::rows;
@@ -19,18 +20,10 @@ use crate::show;
 use crate::sounds;
 use crate::task;
 use crate::texts;
-use crate::video;
 
 /// Class names: those given, else those in the model.
 pub fn class_names(engine: &Engine, prepare: &Prepare) -> Result<Vec<String>> {
-    match &prepare.labels {
-        None => Ok(engine.task().labels.clone()),
-        Some(path) => {
-            let limits = DataLimits::default();
-            let read = read_file(path, &limits).and_then(|bytes| labels::read(&bytes, &limits));
-            Ok(read.map_err(|error| error.in_file(path))?)
-        }
-    }
+    Ok(task::labels(prepare)?.unwrap_or_else(|| engine.task().labels.clone()))
 }
 
 /// As many threads as the machine has cores, unless the user says otherwise.
@@ -41,6 +34,11 @@ pub fn threads(given: Option<u16>) -> usize {
 
 /// Runs a model on each input and prints what it says.
 pub fn run(args: &Run) -> Result {
+    if let (Some(tensors), Some(task)) = (&args.tensors, &args.prepare.task) {
+        let (tensors, task) = (tensors.display(), task.display());
+        let what = format!("--tensors {tensors} feeds raw numbers, which pass by --task {task}");
+        return Err(Failure::usage(what).next("embarca run MODEL INPUT --task FILE.toml"));
+    }
     let given = args.tensors.as_deref().map(raw).transpose()?;
     let threads = threads(args.threads);
     let (mut engine, given, positional) = match given {
@@ -66,13 +64,14 @@ pub fn run(args: &Run) -> Result {
         let name = path.display().to_string();
         return finish(args, &mut engine, vec![Sample { name, arrays }]);
     }
+    let medium = suited(args, &engine)?;
     if args.follow {
         return sounds::follow(args, &engine);
     }
     if args.inputs.iter().all(|path| sounds::concerns(path)) && sounds::run(args, &engine)? {
         return Ok(());
     }
-    let data = task::for_data(&engine, &args.model, &args.prepare)?;
+    let data = task::for_data(&engine, &args.model, &args.prepare, medium)?;
     let is = |of: fn(&Spec) -> bool| data.as_ref().is_some_and(|(spec, _)| of(spec));
     let (text, bytes) = (is(|spec| spec.text.is_some()), is(|spec| spec.bytes.is_some()));
     let table = match &data {
@@ -96,7 +95,7 @@ pub fn run(args: &Run) -> Result {
         Some((spec, _)) if table => return rows::run(args, &engine, spec),
         _ => {}
     }
-    if args.inputs.iter().any(|path| video::concerns(path)) {
+    if args.inputs.iter().any(|path| matches!(Data::of(path), Data::Video | Data::Stdin)) {
         return pictures::run_video(args, &engine);
     }
     if args.inputs.iter().all(|path| pictures::concerns(path)) {
@@ -120,6 +119,58 @@ pub fn run(args: &Run) -> Result {
         show::note(note);
     }
     finish(args, &mut engine, samples)
+}
+
+/// Refuses inputs that do not go with the task. Yields what goes into the model, where that is known.
+fn suited(args: &Run, engine: &Engine) -> Result<Option<Medium>> {
+    let first = args.inputs.first().map_or(Data::Words, |path| Data::of(path));
+    // Text stands in tables, and rows stand in text.
+    let natural = match (first, embarca::task::recognize(engine.net(), false)) {
+        _ if args.follow => Some(Medium::Sound),
+        (Data::Table | Data::Lines | Data::Words | Data::Stdin, Some(seen))
+            if first != Data::Table || seen.text.is_some() =>
+        {
+            seen.medium()
+        }
+        (data, _) => data.medium(),
+    };
+    if let Some(file) = &args.prepare.task {
+        let fits = |spec: &Spec| -> Result {
+            let Some(medium) = spec.medium() else { return Ok(()) };
+            let who = media::describer(file, spec);
+            if args.follow && medium != Medium::Sound {
+                let what = format!("{who} takes {medium}; --follow listens to sound");
+                return Err(Failure::refused(what));
+            }
+            let inputs = args.inputs.iter().filter(|_| !args.follow);
+            inputs.map(PathBuf::as_path).try_for_each(|path| media::check(path, medium, &who))
+        };
+        // What the description itself says comes first: the model may tell nothing of such data.
+        fits(&task::read(file)?)?;
+        if let Some((spec, notes)) = task::described(engine, &args.prepare, natural)? {
+            fits(&spec)?;
+            notes.iter().for_each(|note| show::note(note));
+            return Ok(spec.medium());
+        }
+    }
+    let medium = task::medium(engine, &args.model)?;
+    if args.follow {
+        return Ok(medium);
+    }
+    let who = args.model.display().to_string();
+    for path in &args.inputs {
+        match (Data::of(path), medium) {
+            (_, Some(Medium::Text | Medium::Bytes)) => {}
+            // A model that takes rows may take them as a small picture; one of unknown task anything.
+            (Data::Stdin | Data::Video, Some(medium @ (Medium::Sound | Medium::Table)))
+            | (Data::Sound, Some(medium @ Medium::Picture))
+            | (Data::Picture | Data::Folder, Some(medium @ Medium::Sound)) => {
+                media::check(path, medium, &who)?;
+            }
+            _ => media::known(path)?,
+        }
+    }
+    Ok(medium)
 }
 
 /// The arrays of a file of raw tensors.
@@ -155,7 +206,7 @@ fn finish(args: &Run, engine: &mut Engine, samples: Vec<Sample>) -> Result {
         for (i, (array, port)) in outputs.iter().zip(engine.outputs()).enumerate() {
             // Labels name the classes of the first output.
             let labels = if i == 0 { labels.as_slice() } else { &[] };
-            let said = answer(array, port, labels)?;
+            let said = answer(array, port, labels, engine.scores(i))?;
             if args.json {
                 answers.push(said.json(port, array, top));
                 continue;

@@ -96,7 +96,10 @@ fn sides(spec: &PictureSpec, frame: &Frame, picture: [&Dim; 2]) -> Result<([Dim;
             if given.is_some_and(|given| given != size) || size == 0 {
                 let shown = |side: &Option<usize>| side.map_or("?".into(), |side| side.to_string());
                 let own = frame_sides(frame).each_ref().map(shown).join(", ");
-                let what = format!("size = {:?} is not the model's own, [{own}]", spec.size.unwrap_or_default());
+                let what = format!(
+                    "size = {:?} is not the model's own, [{own}]",
+                    spec.size.unwrap_or_default()
+                );
                 return Err(TaskError::spec(what).hint("leave it out").key("picture.size"));
             }
         }
@@ -180,9 +183,8 @@ pub fn front(
     notes: &mut Vec<String>,
 ) -> Result<Model> {
     let input = spec.input;
-    let missing = || {
-        TaskError::spec(format!("picture: the model has no input {input}")).key("picture.input")
-    };
+    let missing =
+        || TaskError::spec(format!("picture: the model has no input {input}")).key("picture.input");
     let port = net.inputs.get(input).ok_or_else(missing)?;
     let axes = spec.axes.as_deref().map(Axes::named).transpose()?;
     let frame = frame(&port.dims, axes).ok_or_else(|| {

@@ -83,7 +83,9 @@ fn layout(spec: &SoundSpec, port: &Port, features: usize) -> Result<Layout> {
     let features_first = match (spec.first.as_deref(), &long[..]) {
         (Some("time"), _) => false,
         (Some("features"), _) => true,
-        (Some(other), _) => return Err(TaskError::choice("sound.first", other, &["time", "features"])),
+        (Some(other), _) => {
+            return Err(TaskError::choice("sound.first", other, &["time", "features"]));
+        }
         (None, [_] | []) => false,
         (None, [.., last]) if *last == features => false,
         (None, [a, _]) => *a == features,
@@ -334,7 +336,9 @@ fn spectral(
     let power = match spec.spectrum.as_deref() {
         None | Some("power") => 2,
         Some("magnitude") => 1,
-        Some(other) => return Err(TaskError::choice("sound.spectrum", other, &["power", "magnitude"])),
+        Some(other) => {
+            return Err(TaskError::choice("sound.spectrum", other, &["power", "magnitude"]));
+        }
     };
     let mut x = stage.op(ops::Spectrum { length: fft, power }, &[x])?;
     if !plain {
@@ -354,7 +358,9 @@ fn spectral(
         let ortho = match spec.dct.as_deref() {
             None | Some("ortho") => true,
             Some("tensorflow") => false,
-            Some(other) => return Err(TaskError::choice("sound.dct", other, &["ortho", "tensorflow"])),
+            Some(other) => {
+                return Err(TaskError::choice("sound.dct", other, &["ortho", "tensorflow"]));
+            }
         };
         let matrix = mel::cosines(bands, coefficients, ortho);
         let matrix = stage.b.f32s(&[bands, coefficients], &matrix);
@@ -387,7 +393,13 @@ fn logarithm(
         None | Some("natural") => Some(1.0),
         Some("ten") => Some(std::f32::consts::LOG10_E),
         Some("decibel") => Some(10.0 * std::f32::consts::LOG10_E),
-        Some(other) => return Err(TaskError::choice("sound.log", other, &["natural", "ten", "decibel", "none"])),
+        Some(other) => {
+            return Err(TaskError::choice(
+                "sound.log",
+                other,
+                &["natural", "ten", "decibel", "none"],
+            ));
+        }
     };
     let least = spec.floor.or(factor.filter(|_| spec.offset.is_none()).map(|_| TINY));
     if let Some(least) = least {
@@ -408,7 +420,9 @@ fn normalized(spec: &SoundSpec, stage: &mut Stage<'_>, x: ValueId) -> Result<Val
         None | Some("none") => return Ok(x),
         Some("clip") => vec![0, 1],
         Some("bands") => vec![0],
-        Some(other) => return Err(TaskError::choice("sound.normalize", other, &["clip", "bands", "none"])),
+        Some(other) => {
+            return Err(TaskError::choice("sound.normalize", other, &["clip", "bands", "none"]));
+        }
     };
     let mean = |stage: &mut Stage<'_>, x: ValueId| {
         let by = Reduction(reduce::Kind::Mean);

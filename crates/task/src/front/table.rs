@@ -96,7 +96,8 @@ pub fn window(spec: &TableSpec, port: &Port) -> Result<Window> {
 /// The description contradicts itself or the model.
 pub fn front(spec: &TableSpec, net: &Net) -> Result<Model> {
     let input = spec.input;
-    let missing = || TaskError::spec(format!("table: the model has no input {input}")).key("table.input");
+    let missing =
+        || TaskError::spec(format!("table: the model has no input {input}")).key("table.input");
     let port = net.inputs.get(input).ok_or_else(missing)?;
     let Window { rows, columns, turned } = window(spec, port)?;
     if spec.step == Some(0) {

@@ -123,6 +123,11 @@ pub(crate) fn recognize_for(net: &Net, medium: Option<Medium>) -> Option<Spec> {
     seen.filter(|seen| seen.medium().is_none() || seen.medium() == medium)
 }
 
+/// Whether the model yields one score for each of several classes.
+pub(crate) fn tells_classes(net: &Net) -> bool {
+    classification::recognize(net).is_some()
+}
+
 fn of_pictures(net: &Net, given: bool) -> Option<Spec> {
     let is_picture = |port: &Port| {
         if given { picture::frame(&port.dims, None).is_some() } else { picture::is_picture(port) }

@@ -31,7 +31,9 @@ pub fn back(spec: &Spec, net: &Net, stage: &mut Stage<'_>, section: &mut Section
         Decoder::Points => {
             let len: usize = stage.known(x)?.iter().product();
             if !len.is_multiple_of(3) || len == 0 {
-                return Err(TaskError::spec("the output is not y, x and score of each point").key("kind"));
+                return Err(
+                    TaskError::spec("the output is not y, x and score of each point").key("kind")
+                );
             }
             let points = stage.reshape(x, &[Dim::from(len as i64 / 3), Dim::Known(3)])?;
             let order = stage.places(&[1, 0, 2]);

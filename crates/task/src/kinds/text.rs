@@ -77,7 +77,8 @@ pub fn back(spec: &Spec, net: &Net, stage: &mut Stage<'_>, section: &mut Section
         let given = section.labels.len();
         section.labels = alphabet(&section.labels, classes).ok_or_else(|| {
             TaskError::spec(format!("{given} characters for {classes} classes"))
-                .hint("--labels FILE gives others").key("labels")
+                .hint("--labels FILE gives others")
+                .key("labels")
         })?;
     }
     x = stage.reshape(x, &[steps.clone(), classes.clone()])?;
