@@ -98,8 +98,9 @@ pub(crate) fn build(
     };
     let sized = Sized::new(model, schedule)?;
     let mut constants = Constants::default();
-    let steps = steps::choose(&sized, target, &mut constants)?;
-    let memory = Memory::plan(&sized, &steps)?;
+    let mut steps = steps::choose(&sized, target, &mut constants)?;
+    let limit = target.ram.and_then(|ram| u32::try_from(ram).ok());
+    let memory = Memory::plan(&sized, &mut steps, limit)?;
 
     let port = |tensor: &TensorIndex| {
         let fixed = &sized.tensors[*tensor];

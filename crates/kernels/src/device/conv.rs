@@ -1,12 +1,16 @@
-//! 8-bit convolution: four positions and two output channels at a time.
+//! 8-bit convolution: blocks of output positions, two output channels at a time.
 //!
-//! The input's zero point is part of the biases, so what lies outside the input counts as the zero
-//! point itself. Each kernel row is a run of bytes of the input, padded to a multiple of four.
+//! The windows of a block are widened to 16 bits and laid out once, then every pair of channels
+//! unpacks its weights once and passes over all positions of the block. The input's zero point is
+//! part of the biases, so what lies outside the input counts as the zero point itself: inputs with a
+//! border go through a ring of lines that have it. Each kernel row is a run of bytes of a line,
+//! padded to a multiple of four; the weights there are zero.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::parts::lane;
-use super::{Bytes, Frame, Parts, Tile, clamp, frame::product};
+use super::frame::product;
+use super::parts::{Block, Widen};
+use super::{Bytes, Frame, Parts, clamp, fill};
 use crate::Fault;
 
 /// The record.
@@ -15,9 +19,10 @@ use crate::Fault;
 pub struct Conv {
     /// Offset of the input in the arena.
     pub x: u32,
-    /// Offset of the output.
+    /// Offset of the output. A block writes its positions when it has read all its windows, so the
+    /// output may lie where inputs are that no later block reads.
     pub y: u32,
-    /// Offset of the scratch, a multiple of 4: 8 bytes for each element of a window, padded.
+    /// Offset of the scratch, a multiple of 4.
     pub scratch: u32,
     /// Offset of the weights in the constants, [`pack::pairs`](super::pack::pairs).
     pub weights: u32,
@@ -27,6 +32,8 @@ pub struct Conv {
     pub input: [u16; 3],
     /// Height, width, channels.
     pub output: [u16; 3],
+    /// Positions of a block, a multiple of 4.
+    pub block: u16,
     /// Height, width.
     pub kernel: [u8; 2],
     /// Along height, width.
@@ -37,19 +44,68 @@ pub struct Conv {
     pub zero: i8,
     /// Bounds of the result.
     pub act: [i8; 2],
-    /// 1 as in [`Tile::rectified`], else 0.
+    /// 1 as in [`Block::rectified`], else 0.
     pub rectified: u8,
-    /// Zero.
-    pub reserved: [u8; 2],
 }
 
-/// What does not change from tile to tile.
+/// Sizes that follow from a record.
+#[derive(Clone, Copy, Debug)]
+struct Sizes {
+    /// Bytes of a kernel row in whole groups of 4.
+    padded: u32,
+    /// Elements of a window: all kernel rows.
+    window: u32,
+    /// Bytes of a slot of the ring; 0 when the input has no border.
+    slot: u32,
+    /// Bytes of the scratch: the windows, the weights of two channels, the ring.
+    parts: [u32; 3],
+}
+
+impl Conv {
+    fn sizes(&self) -> Result<Sizes, Fault> {
+        let [height, width, channels] = self.input.map(u32::from);
+        let [out_h, out_w, _] = self.output.map(u32::from);
+        let [kernel_h, kernel_w] = self.kernel.map(u32::from);
+        let [stride_h, stride_w] = self.stride.map(u32::from);
+        if kernel_h * kernel_w * channels == 0 || out_h * out_w == 0 {
+            return Err(Fault::Record);
+        }
+        let padded = (kernel_w * channels).next_multiple_of(4);
+        let window = product(&[kernel_h, padded])?;
+        let rows = (out_h - 1) * stride_h + kernel_h;
+        let columns = (out_w - 1) * stride_w + kernel_w;
+        let inside = self.pad == [0, 0] && rows <= height && columns <= width;
+        let slot = if inside { 0 } else { product(&[columns, channels])?.next_multiple_of(4) + 4 };
+        let parts = [
+            product(&[self.block.into(), window, 2])?,
+            product(&[window, 4])? + BIASES,
+            product(&[kernel_h, slot])?,
+        ];
+        Ok(Sizes { padded, window, slot, parts })
+    }
+
+    /// Bytes of scratch.
+    ///
+    /// # Errors
+    /// The sizes contradict each other or are too large.
+    pub fn scratch(&self) -> Result<u32, Fault> {
+        let parts = self.sizes()?.parts;
+        parts.iter().try_fold(0u32, |sum, &part| sum.checked_add(part)).ok_or(Fault::TooLarge)
+    }
+}
+
+/// Bytes before the weights of two channels: their biases, for four positions.
+pub(super) const BIASES: u32 = 32;
+
+/// What does not change from block to block.
 struct Run<'a> {
     conv: &'a Conv,
+    sizes: Sizes,
     x: Bytes<'a>,
-    scratch: Bytes<'a>,
-    /// Bytes of a kernel row, and padded to whole groups of 4.
-    row: [usize; 2],
+    windows: Bytes<'a>,
+    ring: Bytes<'a>,
+    /// The next input line that the ring gets.
+    next: i32,
 }
 
 /// Runs or checks the step.
@@ -57,158 +113,141 @@ pub fn conv<P: Parts>(frame: &Frame<'_>) -> Result<(), Fault> {
     let conv: &Conv = frame.params()?;
     let [height, width, channels] = conv.input.map(u32::from);
     let [out_h, out_w, out_c] = conv.output.map(u32::from);
-    let [kernel_h, kernel_w] = conv.kernel.map(u32::from);
-    if !conv.scratch.is_multiple_of(4)
-        || conv.reserved != [0; 2]
-        || 1 < conv.rectified
-        || kernel_h * kernel_w * channels == 0
-    {
+    let sizes = conv.sizes()?;
+    let sound = [
+        conv.block != 0 && conv.block.is_multiple_of(4),
+        conv.scratch.is_multiple_of(4),
+        conv.rectified <= 1,
+    ];
+    if sound != [true; 3] {
         return Err(Fault::Record);
     }
-    let row = kernel_w * channels;
-    let padded = row.next_multiple_of(4);
-    let len = product(&[kernel_h, padded])?;
-    let pairs = out_c.div_ceil(2);
+    let row = u32::from(conv.kernel[1]) * channels;
     // A padded row may reach behind the input; its weights there are zero.
-    let x = frame.arena(conv.x, product(&[height, width, channels])? + (padded - row))?;
+    let x = frame.arena(conv.x, product(&[height, width, channels])? + (sizes.padded - row))?;
     let y = frame.arena(conv.y, product(&[out_h, out_w, out_c])?)?;
-    let scratch = frame.arena(conv.scratch, product(&[len, 8])?)?;
-    let weights = frame.constants(conv.weights, product(&[pairs, 2, len])?)?;
+    let scratch = frame.arena(conv.scratch, conv.scratch()?)?;
+    let pairs = out_c.div_ceil(2);
+    let weights = frame.constants(conv.weights, product(&[pairs, 2, sizes.window])?)?;
     let params = frame.constants(conv.params, pairs * 32)?;
     if frame.dry {
         return Ok(());
     }
-    let run = Run { conv, x, scratch, row: [row as usize, padded as usize] };
-    let positions = (out_h * out_w) as usize;
-    let channels = out_c as usize;
-    let rectified = conv.rectified == 1;
-    let mut tile =
-        Tile { inputs: scratch, weights, params, y, stride: out_c, channels: out_c, rectified };
-    let mut at = 0;
-    let mut place = Place::default();
-    while at < positions {
-        let left = positions - at;
-        // The last positions again rather than fewer than four, or the same one four times.
-        if left < 4 && 4 <= positions {
-            place.back(4 - left, out_w);
-            at = positions - 4;
-        } else if left < 4 {
-            tile.stride = 0;
-        }
-        let alone = tile.stride == 0;
-        run.gather::<P>(&mut place, alone);
-        tile.y = y.get(at * channels..).unwrap_or_default();
-        P::tile(&tile);
-        at += if alone { 1 } else { 4 };
+    let [windows, unpacked, _] = sizes.parts.map(|part| part as usize);
+    let (windows, rest) = scratch.split_at_checked(windows).unwrap_or_default();
+    let (unpacked, ring) = rest.split_at_checked(unpacked).unwrap_or_default();
+    fill(ring, conv.zero);
+    let mut run = Run { conv, sizes, x, windows, ring, next: 0 };
+    let mut block = Block {
+        inputs: windows,
+        unpacked,
+        weights,
+        params,
+        y,
+        channels: out_c,
+        positions: 0,
+        groups: sizes.window / 4,
+        rectified: conv.rectified == 1,
+    };
+    let (mut at, mut place) = (0, Place { y: 0, x: 0 });
+    while at < out_h * out_w {
+        block.positions = u32::from(conv.block).min(out_h * out_w - at);
+        run.gather::<P>(&mut place, block.positions);
+        block.y = y.get((at * out_c) as usize..).unwrap_or_default();
+        P::block(&block);
+        at += block.positions;
     }
     clamp(y, conv.act);
     Ok(())
 }
 
 /// An output position.
-#[derive(Clone, Copy, Default)]
 struct Place {
     y: u32,
     x: u32,
 }
 
-impl Place {
-    fn next(&mut self, width: u32) {
-        self.x += 1;
-        if self.x == width {
-            (self.y, self.x) = (self.y + 1, 0);
-        }
-    }
-
-    fn back(&mut self, count: usize, width: u32) {
-        for _ in 0..count {
-            if self.x == 0 {
-                (self.y, self.x) = (self.y.wrapping_sub(1), width);
-            }
-            self.x -= 1;
-        }
-    }
-}
-
 impl Run<'_> {
-    /// The windows of four positions from `place` on, or of one position four times.
-    #[inline(always)]
-    fn gather<P: Parts>(&self, place: &mut Place, alone: bool) {
-        let conv = self.conv;
-        let [height, width, channels] = conv.input.map(i32::from);
-        let [kernel_h, kernel_w] = conv.kernel.map(i32::from);
-        let [stride_h, stride_w] = conv.stride.map(i32::from);
-        let out_w = u32::from(conv.output[1]);
-        let [_, padded] = self.row;
-        // The first input row and column of each window.
-        let mut corners = [(0, 0); 4];
-        let mut inside = true;
-        for (index, corner) in corners.iter_mut().enumerate() {
-            let y = place.y as i32 * stride_h - i32::from(conv.pad[0]);
-            let x = place.x as i32 * stride_w - i32::from(conv.pad[1]);
-            inside &= 0 <= (y | x) && y + kernel_h <= height && x + kernel_w <= width;
-            *corner = (y, x);
-            if index == 3 || !alone {
-                place.next(out_w);
+    /// The windows of `count` positions from `place` on.
+    fn gather<P: Parts>(&mut self, place: &mut Place, count: u32) {
+        let out_w = u32::from(self.conv.output[1]);
+        let mut at = 0;
+        while at < count {
+            let run = (out_w - place.x).min(count - at);
+            self.lines::<P>(place.y);
+            for ky in 0..u32::from(self.conv.kernel[0]) {
+                self.kernel_row::<P>(place, ky, at, run);
+            }
+            at += run;
+            place.x += run;
+            if place.x == out_w {
+                *place = Place { y: place.y + 1, x: 0 };
             }
         }
-        if !inside {
-            for (position, (y, x)) in corners.into_iter().enumerate() {
-                self.window::<P>(position, y, x);
-            }
+    }
+
+    /// Fills the ring with the input lines of an output line.
+    fn lines<P: Parts>(&mut self, line: u32) {
+        let conv = self.conv;
+        if self.sizes.slot == 0 {
             return;
         }
-        let mut from = corners.map(|(y, x)| {
-            let at = (y * width + x) * channels;
-            self.x.get(at as usize..).unwrap_or_default()
-        });
-        let mut to = self.scratch;
-        for row in 1..=kernel_h {
-            P::widen(from, to, padded as u32 / 4);
-            if row == kernel_h {
-                break;
+        let [height, width, channels] = conv.input.map(usize::from);
+        let first = line as i32 * i32::from(conv.stride[0]) - i32::from(conv.pad[0]);
+        let kernel = i32::from(conv.kernel[0]);
+        self.next = self.next.max(first);
+        while self.next < first + kernel {
+            let slot = self.slot(self.next);
+            let inner = slot.get(usize::from(conv.pad[1]) * channels..).unwrap_or_default();
+            let at = self.next as usize;
+            if 0 <= self.next && at < height {
+                let from = self.x.get(at * width * channels..).unwrap_or_default();
+                let len = inner.len().min(width * channels);
+                P::copy(from, inner, len as u32);
+            } else {
+                fill(slot, conv.zero);
             }
-            from = from.map(|from| from.get((width * channels) as usize..).unwrap_or_default());
-            to = to.get(padded * 8..).unwrap_or_default();
+            self.next += 1;
         }
     }
 
-    /// One window, some of which may lie outside the input.
-    fn window<P: Parts>(&self, position: usize, y: i32, x: i32) {
-        let conv = self.conv;
-        let [height, width, channels] = conv.input.map(i32::from);
-        let [kernel_h, kernel_w] = conv.kernel.map(i32::from);
-        let [_, padded] = self.row;
-        // Columns of the window before, in and behind the input.
-        let before = (-x).clamp(0, kernel_w);
-        let behind = (x + kernel_w - width).clamp(0, kernel_w - before);
-        for ky in 0..kernel_h {
-            let row = y + ky;
-            let from = ((row * width + x + before) * channels) as usize;
-            let to = self.scratch.get(ky as usize * padded * 8..).unwrap_or_default();
-            let (before, behind) =
-                if 0 <= row && row < height { (before, behind) } else { (kernel_w, 0) };
-            let parts = [before, kernel_w - before - behind, behind].map(|part| part * channels);
-            let from = self.x.get(from..).unwrap_or_default();
-            if channels % 4 == 0 {
-                let groups = parts.map(|part| part as u32 / 4);
-                P::fill_one(conv.zero, to, position, groups[0]);
-                let to = to.get(parts[0] as usize * 8..).unwrap_or_default();
-                P::widen_one(from, to, position, groups[1]);
-                let to = to.get(parts[1] as usize * 8..).unwrap_or_default();
-                P::fill_one(conv.zero, to, position, groups[2]);
-                continue;
-            }
-            for k in 0..padded {
-                let inside = k.wrapping_sub(parts[0] as usize);
-                let value = match from.get(inside) {
-                    Some(x) if inside < parts[1] as usize => x.get() as i8,
-                    _ => conv.zero,
-                };
-                if let Some([low, high, ..]) = to.get(lane(k, position) * 2..) {
-                    low.set(value as u8);
-                    high.set((value >> 7) as u8);
-                }
+    /// The slot of an input line, which may lie outside the input.
+    fn slot(&self, line: i32) -> Bytes<'_> {
+        let at = self.slot_at(line) as usize;
+        let slot = self.ring.get(at..).and_then(|rest| rest.get(..self.sizes.slot as usize));
+        slot.unwrap_or_default()
+    }
+
+    fn slot_at(&self, line: i32) -> u32 {
+        line.rem_euclid(i32::from(self.conv.kernel[0]).max(1)) as u32 * self.sizes.slot
+    }
+
+    /// Widens one kernel row of `run` positions of a line; the first is number `at` of the block.
+    fn kernel_row<P: Parts>(&self, place: &Place, ky: u32, at: u32, run: u32) {
+        let (conv, sizes) = (self.conv, &self.sizes);
+        let [_, width, channels] = conv.input.map(u32::from);
+        let [stride_h, stride_w] = conv.stride.map(u32::from);
+        let line = place.y * stride_h + ky;
+        let step = stride_w * channels;
+        let (memory, start) = match sizes.slot {
+            0 => (self.x, line * width * channels),
+            _ => (self.ring, self.slot_at(line as i32 - i32::from(conv.pad[0]))),
+        };
+        let from = memory.get((start + place.x * step) as usize..).unwrap_or_default();
+        let (tile, groups) = (sizes.window * 8, sizes.padded / 4);
+        let mut done = 0;
+        while done < run {
+            let number = at + done;
+            let from = from.get((done * step) as usize..).unwrap_or_default();
+            let to = number / 4 * tile + ky * sizes.padded * 8 + number % 4 * 4;
+            let to = self.windows.get(to as usize..).unwrap_or_default();
+            let tiles = (run - done) / 4;
+            if number.is_multiple_of(4) && tiles != 0 {
+                P::widen(&Widen { from, step, to, groups, tiles, tile });
+                done += tiles * 4;
+            } else {
+                P::widen_one(from, to, groups);
+                done += 1;
             }
         }
     }

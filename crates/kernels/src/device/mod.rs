@@ -22,9 +22,14 @@ pub use dense::{Dense, dense};
 pub use depthwise::{Depthwise, depthwise};
 pub use frame::{Byte, Bytes, Frame, bytes_of};
 pub use general::{ABSENT, ARENA, CONSTANTS, GeneralHead, MOST_TENSORS, TensorHead, general};
-pub use parts::{Lines, Parts, Portable, Split, Tile, clamp, rescale};
+pub use parts::{Block, Lines, Parts, Portable, Split, Widen, clamp, rescale};
 
 use crate::Fault;
+
+/// Sets bytes to one value.
+fn fill(to: Bytes<'_>, value: i8) {
+    to.iter().for_each(|byte| byte.set(value as u8));
+}
 
 /// One step: checks its record and views, and computes unless the frame is dry.
 pub type Step = fn(&Frame<'_>) -> Result<(), Fault>;

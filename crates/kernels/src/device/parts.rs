@@ -8,25 +8,46 @@ use embarca_num::fixed::{doubling_high_mul, saturate_i8};
 
 use super::Bytes;
 
-/// Four positions times all output channels.
+/// A block of positions times all output channels.
 #[derive(Clone, Copy, Debug)]
-pub struct Tile<'a> {
-    /// 16-bit inputs: for each group of 4 elements two words (elements 0 and 2, 1 and 3) of each of
-    /// the four positions in turn. Aligned to 4.
+pub struct Block<'a> {
+    /// 16-bit inputs of four positions after the other: for each group of 4 elements two words
+    /// (elements 0 and 2, 1 and 3) of each of the four positions in turn. Aligned to 4.
     pub inputs: Bytes<'a>,
+    /// Scratch for the weights of two channels: 32 bytes, then 16 for each group. Aligned to 4.
+    pub unpacked: Bytes<'a>,
     /// Weights of two channels after the other, [`pack::pairs`](super::pack::pairs).
     pub weights: &'a [u8],
     /// For two channels: two biases, then multiplier, addend and shift of each.
     pub params: &'a [u8],
-    /// From the first result of the first position on.
+    /// From the first result of the first position on; positions follow each other.
     pub y: Bytes<'a>,
-    /// Bytes between positions.
-    pub stride: u32,
     /// Output channels.
     pub channels: u32,
+    /// Positions, at least 1.
+    pub positions: u32,
+    /// Groups of four elements of a window, at least 1.
+    pub groups: u32,
     /// Whether every shift goes right and results below the zero point are cut off afterwards, so
     /// that it does not matter how ties below it are rounded.
     pub rectified: bool,
+}
+
+/// Inputs on their way into those of a [`Block`].
+#[derive(Clone, Copy, Debug)]
+pub struct Widen<'a> {
+    /// From the first byte of the first position on.
+    pub from: Bytes<'a>,
+    /// Bytes between positions.
+    pub step: u32,
+    /// From the first word of the first four positions on.
+    pub to: Bytes<'a>,
+    /// Groups of four bytes of a position, at least 1.
+    pub groups: u32,
+    /// How often four positions, at least once.
+    pub tiles: u32,
+    /// Bytes between four positions and the next four.
+    pub tile: u32,
 }
 
 /// One line of outputs of a depthwise 3x3 convolution, for four channels.
@@ -48,7 +69,7 @@ pub struct Lines<'a> {
     pub outputs: u32,
     /// Inputs between results: 1 or 2.
     pub stride: u32,
-    /// As in [`Tile::rectified`].
+    /// As in [`Block::rectified`].
     pub rectified: bool,
 }
 
@@ -71,14 +92,14 @@ pub struct Split<'a> {
 
 /// The inner loops.
 pub trait Parts {
-    /// Widens `groups` groups of 4 bytes of four positions into the inputs of a [`Tile`].
-    fn widen(from: [Bytes<'_>; 4], to: Bytes<'_>, groups: u32);
-    /// Widens `groups` groups of 4 bytes into those of one position, 0 to 3.
-    fn widen_one(from: Bytes<'_>, to: Bytes<'_>, position: usize, groups: u32);
-    /// Sets `groups` groups of one position to one value.
-    fn fill_one(value: i8, to: Bytes<'_>, position: usize, groups: u32);
-    /// Computes a tile.
-    fn tile(tile: &Tile<'_>);
+    /// Widens runs of bytes of positions at equal distances.
+    fn widen(widen: &Widen<'_>);
+    /// Widens `groups` groups of 4 bytes of one position; `to` begins at its first word.
+    fn widen_one(from: Bytes<'_>, to: Bytes<'_>, groups: u32);
+    /// Copies `len` bytes between places that do not overlap.
+    fn copy(from: Bytes<'_>, to: Bytes<'_>, len: u32);
+    /// Computes a block.
+    fn block(block: &Block<'_>);
     /// The 3x3 weights of four channels, [`pack::fours`](super::pack::fours), as pairs (0, 1) and
     /// (1, 2) of each row (or column, when `upright`), the three rows twice over.
     fn spread(weights: &[u8], table: Bytes<'_>, upright: bool);
@@ -153,46 +174,48 @@ fn set(bytes: Bytes<'_>, index: usize, value: i8) {
     }
 }
 
-/// Where element `k` of a position of a tile stands, in halves.
-pub(super) fn lane(k: usize, position: usize) -> usize {
+/// Where element `k` of a position of four stands, in halves.
+fn lane(k: usize, position: usize) -> usize {
     ((k / 4 * 2 + k % 2) * 4 + position) * 2 + k % 4 / 2
 }
 
 impl Parts for Portable {
-    fn widen(from: [Bytes<'_>; 4], to: Bytes<'_>, groups: u32) {
-        for (position, from) in from.iter().enumerate() {
-            for k in 0..4 * groups as usize {
-                set_half(to, lane(k, position), byte(from, k));
-            }
+    fn widen(widen: &Widen<'_>) {
+        for position in 0..4 * widen.tiles as usize {
+            let from = widen.from.get(position * widen.step as usize..).unwrap_or_default();
+            let to = position / 4 * widen.tile as usize + position % 4 * 4;
+            Self::widen_one(from, widen.to.get(to..).unwrap_or_default(), widen.groups);
         }
     }
 
-    fn widen_one(from: Bytes<'_>, to: Bytes<'_>, position: usize, groups: u32) {
+    fn widen_one(from: Bytes<'_>, to: Bytes<'_>, groups: u32) {
         for k in 0..4 * groups as usize {
-            set_half(to, lane(k, position), byte(from, k));
+            set_half(to, lane(k, 0), byte(from, k));
         }
     }
 
-    fn fill_one(value: i8, to: Bytes<'_>, position: usize, groups: u32) {
-        for k in 0..4 * groups as usize {
-            set_half(to, lane(k, position), value);
+    fn copy(from: Bytes<'_>, to: Bytes<'_>, len: u32) {
+        for (to, from) in to.iter().zip(from).take(len as usize) {
+            to.set(from.get());
         }
     }
 
-    fn tile(tile: &Tile<'_>) {
-        let len = tile.inputs.len() / 8;
-        for channel in 0..tile.channels as usize {
+    fn block(block: &Block<'_>) {
+        let (len, channels) = (block.groups as usize * 4, block.channels as usize);
+        for channel in 0..channels {
             let (pair, side) = (channel / 2, channel % 2);
-            let params = |index| word(tile.params, pair * 8 + index);
+            let params = |index| word(block.params, pair * 8 + index);
             let factor = [0, 1, 2].map(|index| params(2 + side * 3 + index));
-            for position in 0..4 {
+            for position in 0..block.positions as usize {
+                let inputs = position / 4 * len * 4;
                 let mut sum = params(side);
                 for k in 0..len {
                     let at = pair * len * 2 + k / 4 * 8 + k % 2 * 4 + k % 4 / 2 * 2 + side;
-                    let w = tile.weights.get(at).map_or(0, |&w| i32::from(w as i8));
-                    sum = sum.wrapping_add(w * half(tile.inputs, lane(k, position)));
+                    let w = block.weights.get(at).map_or(0, |&w| i32::from(w as i8));
+                    let x = half(block.inputs, inputs + lane(k, position % 4));
+                    sum = sum.wrapping_add(w * x);
                 }
-                set(tile.y, position * tile.stride as usize + channel, rescale(sum, factor));
+                set(block.y, position * channels + channel, rescale(sum, factor));
             }
         }
     }

@@ -5,58 +5,31 @@
 //! the loop reads and writes.
 #![allow(unsafe_code)]
 
+mod block;
 mod dense;
 mod lines;
-mod tile;
 
-use embarca_kernels::device::{Bytes, Lines, Parts, Split, Tile};
+use embarca_kernels::device::{Block, Bytes, Lines, Parts, Split, Widen};
 
 /// The loops of [`Parts`] in DSP instructions.
 #[derive(Clone, Copy, Debug)]
 pub struct Dsp;
 
 impl Parts for Dsp {
-    fn widen(from: [Bytes<'_>; 4], to: Bytes<'_>, groups: u32) {
-        let len = groups as usize * 4;
-        if groups == 0 || from.iter().any(|from| from.len() < len) || to.len() < len * 8 {
-            return;
-        }
-        // SAFETY: the loop reads `len` bytes of each source and writes eight times that; the
-        // scratch is aligned to 4.
-        unsafe { tile::widen(&from.map(|from| from.as_ptr().cast()), to.as_ptr().cast(), groups) };
+    fn widen(widen: &Widen<'_>) {
+        block::widen(widen);
     }
 
-    fn widen_one(from: Bytes<'_>, to: Bytes<'_>, position: usize, groups: u32) {
-        let len = groups as usize * 4;
-        if len == 0 || from.len() < len || to.len() < len * 8 || 3 < position {
-            return;
-        }
-        let to = to.as_ptr().wrapping_add(position * 4);
-        // SAFETY: the loop reads `len` bytes and writes every fourth word of eight times that.
-        unsafe { tile::widen_one(from.as_ptr().cast(), to.cast(), groups) };
+    fn widen_one(from: Bytes<'_>, to: Bytes<'_>, groups: u32) {
+        block::widen_one(from, to, groups);
     }
 
-    fn fill_one(value: i8, to: Bytes<'_>, position: usize, groups: u32) {
-        if groups == 0 || to.len() < groups as usize * 32 || 3 < position {
-            return;
-        }
-        let pair = u32::from(i16::from(value).cast_unsigned()) * 0x1_0001;
-        let to = to.as_ptr().wrapping_add(position * 4);
-        // SAFETY: the loop writes every fourth word of 32 bytes a group.
-        unsafe { tile::fill_one(pair, to.cast(), groups) };
+    fn copy(from: Bytes<'_>, to: Bytes<'_>, len: u32) {
+        block::copy(from, to, len);
     }
 
-    fn tile(tile: &Tile<'_>) {
-        let (len, pairs) = (tile.inputs.len() / 8, tile.channels.div_ceil(2) as usize);
-        let last = 3 * tile.stride as usize + tile.channels as usize;
-        if len == 0
-            || tile.weights.len() < pairs * len * 2
-            || tile.params.len() < pairs * 32
-            || tile.y.len() < last
-        {
-            return;
-        }
-        tile::run(tile);
+    fn block(block: &Block<'_>) {
+        block::run(block);
     }
 
     fn spread(weights: &[u8], table: Bytes<'_>, upright: bool) {

@@ -50,6 +50,42 @@ impl Factors {
     }
 }
 
+/// Chooses the block of a convolution so that its scratch fits `most` bytes, or the least one, and
+/// returns the scratch.
+pub(super) fn take_scratch(conv: &mut Conv, most: u32) -> u32 {
+    let positions = u32::from(conv.output[0]) * u32::from(conv.output[1]);
+    let scratch = |block: u32| Conv { block: block as u16, ..*conv }.scratch().ok();
+    let fits = |block: u32| scratch(block).is_some_and(|scratch| scratch <= most);
+    // All positions at once, or blocks of nearly equal sizes.
+    let blocks = |count: u32| positions.div_ceil(count).next_multiple_of(4);
+    let most_blocks = positions.div_ceil(4);
+    let chosen = (1..=most_blocks).map(blocks).find(|&block| block < 1 << 16 && fits(block));
+    let block = chosen.unwrap_or(4);
+    let scratch = scratch(block).unwrap_or(0);
+    conv.block = block as u16;
+    scratch
+}
+
+/// How many bytes before its input the output of a convolution may begin: each block writes its
+/// results when it has read its windows, and must leave what later ones read.
+pub(super) fn lead(conv: &Conv) -> u32 {
+    let [_, width, channels] = conv.input.map(u64::from);
+    let [out_h, out_w, out_c] = conv.output.map(u64::from);
+    let stride = conv.stride.map(u64::from);
+    let mut lead = 0;
+    let mut done = u64::from(conv.block);
+    while done < out_h * out_w {
+        let (row, column) = (done / out_w, done % out_w);
+        let line = (row * stride[0]).saturating_sub(conv.pad[0].into());
+        // Of a single kernel row, only what stands to the right of the window is still read.
+        let column = if conv.kernel[0] == 1 { column * stride[1] } else { 0 };
+        let needed = (line * width + column.saturating_sub(conv.pad[1].into())) * channels;
+        lead = lead.max((done * out_c).saturating_sub(needed));
+        done += u64::from(conv.block);
+    }
+    lead.next_multiple_of(16) as u32
+}
+
 impl Site<'_> {
     pub(super) fn dsp_conv(&self, constants: &mut Constants) -> Result<Chosen, CompileError> {
         let Ok(params) = conv2d::ParamsI8::read_from_bytes(self.record) else { return Ok(None) };
@@ -90,6 +126,13 @@ impl Site<'_> {
         else {
             return Ok(None);
         };
+        // Positions of a 1x1 convolution are one line.
+        let flat = (u32::from(h) * u32::from(wide)).try_into().ok();
+        let (h, wide, oh, ow) = match ((kernel_h, kernel_w), (h, wide), (stride_h, stride_w), flat)
+        {
+            ((1, 1), size, (1, 1), Some(flat)) if size == (oh, ow) => (1, flat, 1, flat),
+            _ => (h, wide, oh, ow),
+        };
         if [h, wide, c, oh, ow, oc, kernel_h.into(), kernel_w.into()].contains(&0) {
             return Ok(None);
         }
@@ -112,16 +155,15 @@ impl Site<'_> {
             params: constants.add(params.as_bytes())?,
             input: [h, wide, c],
             output: [oh, ow, oc],
+            block: 4,
             kernel: [kernel_h, kernel_w],
             stride: [stride_h, stride_w],
             pad: [top, left],
             zero: tail.in_zero as i8,
             act: [tail.act_min as i8, tail.act_max as i8],
             rectified: scale.rectified,
-            reserved: [0; 2],
         };
-        let scratch = (rows * row.next_multiple_of(4) * 8) as u32;
-        Ok(Some((Form::Conv(conv), scratch, false)))
+        Ok(conv.scratch().ok().map(|scratch| (Form::Conv(conv), scratch, false)))
     }
 
     pub(super) fn dsp_depthwise(&self, constants: &mut Constants) -> Result<Chosen, CompileError> {

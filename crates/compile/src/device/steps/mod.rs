@@ -23,10 +23,9 @@ pub(crate) struct Step {
     pub name: String,
     pub inputs: Vec<Option<TensorIndex>>,
     pub outputs: Vec<TensorIndex>,
-    /// Bytes.
-    pub scratch: u32,
-    /// Whether the output may lie where the first input is.
-    pub in_place: bool,
+    scratch: u32,
+    /// Whether the output may lie where an input is.
+    in_place: bool,
     number: usize,
     form: Form,
 }
@@ -90,6 +89,27 @@ impl Step {
             Form::Depthwise(_) => opcode::DEPTHWISE,
             Form::Dense(_) => opcode::DENSE,
             Form::General { .. } => opcode::GENERAL,
+        }
+    }
+
+    /// Bytes of scratch.
+    pub fn scratch(&self) -> u32 {
+        self.scratch
+    }
+
+    /// Takes as much scratch as helps, of `most` bytes; at least what the step needs.
+    pub fn take_scratch(&mut self, most: u32) {
+        if let Form::Conv(conv) = &mut self.form {
+            self.scratch = dsp::take_scratch(conv, most);
+        }
+    }
+
+    /// How many bytes before an input the output may begin, where it may lie over an input that no
+    /// later step reads.
+    pub fn lead(&self) -> Option<u32> {
+        match &self.form {
+            Form::Conv(conv) => Some(dsp::lead(conv)),
+            _ => self.in_place.then_some(0),
         }
     }
 
