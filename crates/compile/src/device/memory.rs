@@ -152,8 +152,7 @@ fn candidates(lives: &Lives, sized: &Sized<'_>, steps: &[Step]) -> Vec<Over> {
         for &x in step.inputs.iter().flatten() {
             let (Some(from), Some(to)) = (lives.lives[x], lives.lives[*y]) else { continue };
             let sound = whole(x) && whole(*y) && !state(x) && !state(*y) && x != *y;
-            let fits = lead != 0 || lives.lens[*y] <= lives.lens[x];
-            if sound && fits && from.1 == now && to.0 == now {
+            if sound && from.1 == now && to.0 == now {
                 list.push(Over { x, y: *y, lead });
             }
         }

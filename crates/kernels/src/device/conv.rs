@@ -19,8 +19,8 @@ use crate::Fault;
 pub struct Conv {
     /// Offset of the input in the arena.
     pub x: u32,
-    /// Offset of the output. A block writes its positions when it has read all its windows, so the
-    /// output may lie where inputs are that no later block reads.
+    /// Offset of the output. A block writes its results when it has read all its windows, so they may
+    /// lie where inputs are that no later block reads.
     pub y: u32,
     /// Offset of the scratch, a multiple of 4.
     pub scratch: u32,
@@ -44,9 +44,14 @@ pub struct Conv {
     pub zero: i8,
     /// Bounds of the result.
     pub act: [i8; 2],
-    /// 1 as in [`Block::rectified`], else 0.
-    pub rectified: u8,
+    /// [`RECTIFIED`], [`REVERSE`].
+    pub flags: u8,
 }
+
+/// [`Conv::flags`]: as in [`Block::rectified`].
+pub const RECTIFIED: u8 = 1;
+/// [`Conv::flags`]: from the last block to the first; only for inputs without a border.
+pub const REVERSE: u8 = 2;
 
 /// Sizes that follow from a record.
 #[derive(Clone, Copy, Debug)]
@@ -117,7 +122,7 @@ pub fn conv<P: Parts>(frame: &Frame<'_>) -> Result<(), Fault> {
     let sound = [
         conv.block != 0 && conv.block.is_multiple_of(4),
         conv.scratch.is_multiple_of(4),
-        conv.rectified <= 1,
+        conv.flags <= 3 && (conv.flags & REVERSE == 0 || sizes.slot == 0),
     ];
     if sound != [true; 3] {
         return Err(Fault::Record);
@@ -147,15 +152,18 @@ pub fn conv<P: Parts>(frame: &Frame<'_>) -> Result<(), Fault> {
         channels: out_c,
         positions: 0,
         groups: sizes.window / 4,
-        rectified: conv.rectified == 1,
+        rectified: conv.flags & RECTIFIED != 0,
     };
-    let (mut at, mut place) = (0, Place { y: 0, x: 0 });
-    while at < out_h * out_w {
-        block.positions = u32::from(conv.block).min(out_h * out_w - at);
+    let (positions, size) = (out_h * out_w, u32::from(conv.block));
+    let blocks = positions.div_ceil(size);
+    for index in 0..blocks {
+        let index = if conv.flags & REVERSE == 0 { index } else { blocks - 1 - index };
+        let at = index * size;
+        let mut place = Place { y: at / out_w, x: at % out_w };
+        block.positions = size.min(positions - at);
         run.gather::<P>(&mut place, block.positions);
         block.y = y.get((at * out_c) as usize..).unwrap_or_default();
         P::block(&block);
-        at += block.positions;
     }
     clamp(y, conv.act);
     Ok(())

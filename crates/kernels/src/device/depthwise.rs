@@ -1,12 +1,13 @@
 //! 8-bit depthwise 3x3 convolution with one output a channel, stride 1 or 2.
 //!
-//! Four channels at a time, a ring of three input lines each. A line runs along the width, or along
-//! the height where that is longer. An output line is written after the input lines that it needs
-//! are in the ring, so with stride 1 and no shift the output may lie where the input is.
+//! Four channels at a time are widened into planes with a border, which then yield their outputs. A
+//! line runs along the width, or along the height where that is longer. Outputs are made in bands of
+//! lines, all channels of a band before the next one. With one band, a channel's inputs are all read
+//! before its outputs are written, so they may lie in the same place.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::{Bytes, Frame, Lines, Parts, Split, clamp, frame::product};
+use super::{Bytes, Frame, Parts, Planes, Split, clamp, frame::product};
 use crate::Fault;
 
 /// The record.
@@ -15,7 +16,7 @@ use crate::Fault;
 pub struct Depthwise {
     /// Offset of the input in the arena.
     pub x: u32,
-    /// Offset of the output; the same as the input's, or apart.
+    /// Offset of the output.
     pub y: u32,
     /// Offset of the scratch, a multiple of 4: [`Depthwise::scratch`] bytes.
     pub scratch: u32,
@@ -27,6 +28,8 @@ pub struct Depthwise {
     pub input: [u16; 3],
     /// Height, width.
     pub output: [u16; 2],
+    /// Lines of outputs of a band, at least 1.
+    pub band: u16,
     /// Along both axes: 1 or 2.
     pub stride: u8,
     /// Above, to the left: 0 or 1.
@@ -37,28 +40,39 @@ pub struct Depthwise {
     pub act: [i8; 2],
     /// 1 when lines run along the height, 0 for the width.
     pub upright: u8,
-    /// 1 as in [`Lines::rectified`], else 0.
+    /// 1 as in [`Block::rectified`](super::Block::rectified), else 0.
     pub rectified: u8,
-    /// Zero.
-    pub reserved: [u8; 2],
 }
 
-/// Words of the weights of four channels in the scratch: pairs of three rows, twice over.
-const WEIGHTS: u32 = 4 * 12 * 4;
+/// Bytes of the table of four channels: [`Parts::spread`].
+const TABLE: u32 = 160;
 
 impl Depthwise {
-    /// Bytes of a slot of the ring: a line of inputs in words, with the padding before and what the
-    /// last four outputs read behind it.
+    /// The axes along a line and across.
+    fn axes(&self) -> (usize, usize) {
+        if self.upright == 1 { (0, 1) } else { (1, 0) }
+    }
+
+    /// Bytes of a line of a plane: the inputs in words, with the border before and what the last
+    /// four outputs read behind.
     fn pitch(&self) -> u32 {
-        let line = u32::from(self.input[usize::from(self.upright == 0)]);
-        let outputs = u32::from(self.output[usize::from(self.upright == 0)]);
+        let (along, _) = self.axes();
+        let line = u32::from(self.input[along]);
+        let outputs = u32::from(self.output[along]);
         let read = (outputs.next_multiple_of(4) + 1) * u32::from(self.stride) + 2;
         read.max(line + 2).next_multiple_of(2) * 2
     }
 
+    /// Bytes of a plane: the lines that a band reads.
+    fn plane(&self) -> u32 {
+        let (_, across) = self.axes();
+        let lines = u32::from(self.band).min(self.output[across].into()).max(1);
+        ((lines - 1) * u32::from(self.stride) + 3).saturating_mul(self.pitch())
+    }
+
     /// Bytes of scratch.
     pub fn scratch(&self) -> u32 {
-        12 * self.pitch() + WEIGHTS
+        self.plane().saturating_mul(4).saturating_add(TABLE)
     }
 }
 
@@ -67,12 +81,12 @@ pub fn depthwise<P: Parts>(frame: &Frame<'_>) -> Result<(), Fault> {
     let step: &Depthwise = frame.params()?;
     let [height, width, channels] = step.input.map(u32::from);
     let sizes = [
-        step.scratch.is_multiple_of(4),
+        step.scratch % 4 == 0,
         channels % 4 == 0,
         matches!(step.stride, 1 | 2),
         step.pad[0] <= 1 && step.pad[1] <= 1,
         step.upright <= 1,
-        step.rectified <= 1 && step.reserved == [0; 2],
+        step.rectified <= 1 && step.band != 0,
         step.output.iter().zip(step.input).all(|(&out, x)| out <= x),
     ];
     if sizes != [true; 7] {
@@ -87,90 +101,89 @@ pub fn depthwise<P: Parts>(frame: &Frame<'_>) -> Result<(), Fault> {
     if frame.dry {
         return Ok(());
     }
-    let (ring, table) =
-        scratch.split_at_checked(scratch.len() - WEIGHTS as usize).unwrap_or_default();
-    fill(ring, step.zero);
-    let blocks = weights.chunks_exact(36).zip(params.chunks_exact(64));
-    for (block, (weights, params)) in blocks.enumerate() {
-        P::spread(weights, table, step.upright == 1);
-        let x = x.get(4 * block..).unwrap_or_default();
-        let y = y.get(4 * block..).unwrap_or_default();
-        four::<P>(step, x, y, ring, table, params);
+    let planes = scratch.len() - TABLE as usize;
+    let (planes, table) = scratch.split_at_checked(planes).unwrap_or_default();
+    fill(planes, step.zero);
+    let (_, across) = step.axes();
+    let mut first = 0;
+    while first < step.output[across] {
+        let lines = step.band.min(step.output[across] - first);
+        band::<P>(&Band { step, x, y, planes, table, first, lines }, weights, params);
+        first += lines;
     }
     clamp(y, step.act);
     Ok(())
 }
 
-/// Four channels.
-fn four<P: Parts>(
-    step: &Depthwise,
-    x: Bytes<'_>,
-    y: Bytes<'_>,
-    ring: Bytes<'_>,
-    table: Bytes<'_>,
-    params: &[u8],
-) {
+/// Lines of outputs that are made together.
+struct Band<'a> {
+    step: &'a Depthwise,
+    x: Bytes<'a>,
+    y: Bytes<'a>,
+    planes: Bytes<'a>,
+    table: Bytes<'a>,
+    first: u16,
+    lines: u16,
+}
+
+fn band<P: Parts>(band: &Band<'_>, weights: &[u8], params: &[u8]) {
+    let Band { step, x, y, planes, table, .. } = *band;
     let pixel = u32::from(step.input[2]);
-    // Axis along the lines, and across them.
-    let (along, across) = if step.upright == 1 { (0, 1) } else { (1, 0) };
+    let (along, across) = step.axes();
     let apart = |width: u16, axis: usize| if axis == 1 { pixel } else { pixel * u32::from(width) };
     let (x_step, x_line) = (apart(step.input[1], along), apart(step.input[1], across));
     let (y_step, y_line) = (apart(step.output[1], along), apart(step.output[1], across));
-    let pitch = step.pitch();
-    let pad = step.pad[along];
+    let (pitch, plane) = (step.pitch(), step.plane());
     // With stride 1 the input before the first output's centre stands in the high half of the first
     // word; with stride 2 it stands in the low half.
-    let (skip, odd) = match (step.stride, pad) {
+    let (skip, odd) = match (step.stride, step.pad[along]) {
         (1, 0) | (2, 1) => (0, true),
         (1, _) => (4, false),
         _ => (0, false),
     };
-    let lines = i32::from(step.input[across]);
-    let mut next = 0;
-    for line in 0..i32::from(step.output[across]) {
-        let first = line * i32::from(step.stride) - i32::from(step.pad[across]);
-        if line == 0 && first < 0 {
-            slot(ring, pitch, 2, step.zero);
+    // Lines of inputs that the band reads, and those of them inside the input.
+    let stride = i32::from(step.stride);
+    let start = i32::from(band.first) * stride - i32::from(step.pad[across]);
+    let slots = (i32::from(band.lines) - 1) * stride + 3;
+    let inside = start.max(0)..(start + slots).min(step.input[across].into());
+    let (above, inner) = (inside.start - start, inside.end - inside.start);
+    for line in (0..above).chain(above + inner..slots) {
+        for channel in 0..4 {
+            let at = (channel * plane + line as u32 * pitch) as usize;
+            let line = planes.get(at..).and_then(|rest| rest.get(..pitch as usize));
+            fill(line.unwrap_or_default(), step.zero);
         }
-        while next < first + 3 {
-            let place = (next % 3) as u32;
-            if next < lines {
-                let to = (place * pitch + skip) as usize;
-                P::split(&Split {
-                    to: ring.get(to..).unwrap_or_default(),
-                    pitch: 3 * pitch,
-                    from: x.get((next as u32 * x_line) as usize..).unwrap_or_default(),
-                    step: x_step,
-                    count: u32::from(step.input[along]),
-                    odd,
-                });
-            } else {
-                slot(ring, pitch, place, step.zero);
-            }
-            next += 1;
-        }
-        // The kernel row of slot 0.
-        let row = (3 - (first + 3) % 3) % 3;
-        P::lines(&Lines {
-            ring,
-            weights: table.get(row as usize * 8..).unwrap_or_default(),
-            params,
-            y: y.get((line as u32 * y_line) as usize..).unwrap_or_default(),
-            step: y_step,
+    }
+    let to = (above as u32 * pitch + skip) as usize;
+    let blocks = weights.chunks_exact(36).zip(params.chunks_exact(64));
+    for (block, (weights, params)) in blocks.enumerate() {
+        P::spread(weights, params, table, step.upright == 1);
+        let from = inside.start as usize * x_line as usize + 4 * block;
+        P::split(&Split {
+            to: planes.get(to..).unwrap_or_default(),
+            plane,
             pitch,
+            from: x.get(from..).unwrap_or_default(),
+            step: x_step,
+            line: x_line,
+            count: u32::from(step.input[along]),
+            lines: inner as u32,
+            odd,
+        });
+        let results = usize::from(band.first) * y_line as usize + 4 * block;
+        P::planes(&Planes {
+            planes,
+            plane,
+            pitch,
+            table,
+            y: y.get(results..).unwrap_or_default(),
+            step: y_step,
+            line: y_line,
             outputs: u32::from(step.output[along]),
-            stride: u32::from(step.stride),
+            lines: band.lines.into(),
+            stride: step.stride.into(),
             rectified: step.rectified == 1,
         });
-    }
-}
-
-/// Fills one slot of all four channels with the zero point.
-fn slot(ring: Bytes<'_>, pitch: u32, place: u32, zero: i8) {
-    let pitch = pitch as usize;
-    for channel in 0..4 {
-        let at = (channel * 3 + place as usize) * pitch;
-        fill(ring.get(at..).and_then(|rest| rest.get(..pitch)).unwrap_or_default(), zero);
     }
 }
 

@@ -17,12 +17,12 @@ mod general;
 pub mod pack;
 mod parts;
 
-pub use conv::{Conv, conv};
+pub use conv::{Conv, RECTIFIED, REVERSE, conv};
 pub use dense::{Dense, dense};
 pub use depthwise::{Depthwise, depthwise};
 pub use frame::{Byte, Bytes, Frame, bytes_of};
 pub use general::{ABSENT, ARENA, CONSTANTS, GeneralHead, MOST_TENSORS, TensorHead, general};
-pub use parts::{Block, Lines, Parts, Portable, Split, Widen, clamp, rescale};
+pub use parts::{Block, Parts, Planes, Portable, Split, Widen, clamp, rescale};
 
 use crate::Fault;
 
@@ -40,7 +40,7 @@ pub mod opcode {
     pub const GENERAL: u16 = 1;
     /// 8-bit convolution, four positions and two channels at a time: [`super::conv`].
     pub const CONV: u16 = 2;
-    /// 8-bit depthwise 3x3 convolution, line by line: [`super::depthwise`].
+    /// 8-bit depthwise 3x3 convolution, four channels at a time: [`super::depthwise`].
     pub const DEPTHWISE: u16 = 3;
     /// 8-bit matrix times vector: [`super::dense`].
     pub const DENSE: u16 = 4;

@@ -50,42 +50,53 @@ pub struct Widen<'a> {
     pub tile: u32,
 }
 
-/// One line of outputs of a depthwise 3x3 convolution, for four channels.
+/// Lines of outputs of a depthwise 3x3 convolution, for four channels.
 #[derive(Clone, Copy, Debug)]
-pub struct Lines<'a> {
-    /// For each channel three slots of `pitch` bytes, each a line of 16-bit inputs.
-    pub ring: Bytes<'a>,
-    /// For each channel the pairs (0, 1) and (1, 2) of each kernel row in the order of the slots.
-    pub weights: Bytes<'a>,
-    /// For each channel bias, multiplier, addend, shift.
-    pub params: &'a [u8],
+pub struct Planes<'a> {
+    /// Lines of 16-bit inputs, channel after channel, from the first line that is read on. Aligned
+    /// to 4.
+    pub planes: Bytes<'a>,
+    /// Bytes between channels.
+    pub plane: u32,
+    /// Bytes between lines.
+    pub pitch: u32,
+    /// As [`Parts::spread`] makes it.
+    pub table: Bytes<'a>,
     /// From the first result of the first channel on.
     pub y: Bytes<'a>,
     /// Bytes between results of a line.
     pub step: u32,
-    /// Bytes of a slot.
-    pub pitch: u32,
+    /// Bytes between lines of results.
+    pub line: u32,
     /// Results of a line.
     pub outputs: u32,
+    /// Lines of results.
+    pub lines: u32,
     /// Inputs between results: 1 or 2.
     pub stride: u32,
     /// As in [`Block::rectified`].
     pub rectified: bool,
 }
 
-/// A line of inputs of four channels on its way into a ring.
+/// Lines of inputs of four channels on their way into planes.
 #[derive(Clone, Copy, Debug)]
 pub struct Split<'a> {
-    /// From the line of the first channel on; the others follow at `pitch`.
+    /// From the first line of the first channel on.
     pub to: Bytes<'a>,
-    /// Bytes between the lines of two channels.
+    /// Bytes between channels there.
+    pub plane: u32,
+    /// Bytes between lines there.
     pub pitch: u32,
     /// From the first input of the first channel on.
     pub from: Bytes<'a>,
     /// Bytes between inputs.
     pub step: u32,
-    /// Inputs.
+    /// Bytes between lines of inputs.
+    pub line: u32,
+    /// Inputs of a line.
     pub count: u32,
+    /// Lines.
+    pub lines: u32,
     /// Whether the first input goes into the high half of the first word.
     pub odd: bool,
 }
@@ -100,13 +111,13 @@ pub trait Parts {
     fn copy(from: Bytes<'_>, to: Bytes<'_>, len: u32);
     /// Computes a block.
     fn block(block: &Block<'_>);
-    /// The 3x3 weights of four channels, [`pack::fours`](super::pack::fours), as pairs (0, 1) and
-    /// (1, 2) of each row (or column, when `upright`), the three rows twice over.
-    fn spread(weights: &[u8], table: Bytes<'_>, upright: bool);
-    /// Fills one line of the ring for four channels.
+    /// Of four channels, 40 bytes each: the 3x3 weights, [`pack::fours`](super::pack::fours), as pairs
+    /// (0, 1) and (1, 2) of each row (or column, when `upright`), bias, multiplier, addend, shift.
+    fn spread(weights: &[u8], params: &[u8], table: Bytes<'_>, upright: bool);
+    /// Fills lines of planes.
     fn split(split: &Split<'_>);
-    /// Computes a line.
-    fn lines(lines: &Lines<'_>);
+    /// Computes lines.
+    fn planes(planes: &Planes<'_>);
     /// `y = x w`: `k` inputs, four output channels at a time, [`pack::quads`](super::pack::quads);
     /// for four channels four biases, then multiplier, addend and shift of each.
     fn dense(x: Bytes<'_>, weights: &[u8], params: &[u8], y: Bytes<'_>);
@@ -220,54 +231,59 @@ impl Parts for Portable {
         }
     }
 
-    fn spread(weights: &[u8], table: Bytes<'_>, upright: bool) {
-        let mut words = table.chunks_exact(4);
+    fn spread(weights: &[u8], params: &[u8], table: Bytes<'_>, upright: bool) {
         for channel in 0..4 {
-            for row in [0, 1, 2, 0, 1, 2] {
-                let tap = |i: usize| {
-                    let place = if upright { i * 3 + row } else { row * 3 + i };
-                    weights
-                        .get(place * 4 + channel)
-                        .map_or(0, |&w| i16::from(w as i8))
-                        .to_le_bytes()
-                };
-                for pair in [[tap(0), tap(1)], [tap(1), tap(2)]] {
-                    let Some(word) = words.next() else { return };
-                    for (to, from) in word.iter().zip(pair.as_flattened()) {
-                        to.set(*from);
-                    }
-                }
+            let to = table.get(channel * 40..).unwrap_or_default();
+            for (index, tap) in [0, 1, 1, 2].into_iter().cycle().take(12).enumerate() {
+                let row = index / 4;
+                let place = if upright { tap * 3 + row } else { row * 3 + tap };
+                let w = weights.get(place * 4 + channel).map_or(0, |&w| w as i8);
+                set_half(to, index, w);
             }
+            let params = params.get(channel * 16..).unwrap_or_default();
+            let to = to.get(24..).unwrap_or_default();
+            to.iter().zip(params).take(16).for_each(|(to, &from)| to.set(from));
         }
     }
 
     fn split(split: &Split<'_>) {
-        for channel in 0..4 {
-            let Some(to) = split.to.get(channel * split.pitch as usize..) else { return };
-            for i in 0..split.count as usize {
-                let x = byte(split.from, i * split.step as usize + channel);
-                set_half(to, i + usize::from(split.odd), x);
+        for line in 0..split.lines as usize {
+            for channel in 0..4 {
+                let to = channel * split.plane as usize + line * split.pitch as usize;
+                let Some(to) = split.to.get(to..) else { return };
+                for i in 0..split.count as usize {
+                    let from = line * split.line as usize + i * split.step as usize + channel;
+                    set_half(to, i + usize::from(split.odd), byte(split.from, from));
+                }
             }
         }
     }
 
-    fn lines(lines: &Lines<'_>) {
-        let (pitch, stride) = (lines.pitch as usize / 2, lines.stride as usize);
+    fn planes(planes: &Planes<'_>) {
+        let stride = planes.stride as usize;
         for channel in 0..4 {
-            let param = |index| word(lines.params, channel * 4 + index);
-            for output in 0..lines.outputs as usize {
-                let mut sum = param(0);
-                for row in 0..3 {
-                    // With stride 1 the first input of the first output is the second of its slot.
-                    let at = (channel * 3 + row) * pitch + output * stride + stride % 2;
-                    let weights = channel * 24 + row * 4;
-                    for (tap, place) in [0, 1, 3].into_iter().enumerate() {
-                        let w = half(lines.weights, weights + place);
-                        sum = sum.wrapping_add(w * half(lines.ring, at + tap));
+            let table = planes.table.get(channel * 40..).unwrap_or_default();
+            let param = |index: usize| {
+                let (low, high) = (half(table, 12 + index * 2), half(table, 13 + index * 2));
+                high << 16 | low & 0xffff
+            };
+            for line in 0..planes.lines as usize {
+                for output in 0..planes.outputs as usize {
+                    let mut sum = param(0);
+                    for row in 0..3 {
+                        let slot = (line * stride + row) * planes.pitch as usize;
+                        let slot = (channel * planes.plane as usize + slot) / 2;
+                        // With stride 1 the first input of the first output is the second of its line.
+                        let at = slot + output * stride + stride % 2;
+                        for (tap, place) in [0, 1, 3].into_iter().enumerate() {
+                            let w = half(table, row * 4 + place);
+                            sum = sum.wrapping_add(w * half(planes.planes, at + tap));
+                        }
                     }
+                    let y = rescale(sum, [param(1), param(2), param(3)]);
+                    let at = line * planes.line as usize + output * planes.step as usize + channel;
+                    set(planes.y, at, y);
                 }
-                let y = rescale(sum, [param(1), param(2), param(3)]);
-                set(lines.y, output * lines.step as usize + channel, y);
             }
         }
     }

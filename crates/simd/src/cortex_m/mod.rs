@@ -7,9 +7,9 @@
 
 mod block;
 mod dense;
-mod lines;
+mod planes;
 
-use embarca_kernels::device::{Block, Bytes, Lines, Parts, Split, Widen};
+use embarca_kernels::device::{Block, Bytes, Parts, Planes, Split, Widen};
 
 /// The loops of [`Parts`] in DSP instructions.
 #[derive(Clone, Copy, Debug)]
@@ -32,16 +32,16 @@ impl Parts for Dsp {
         block::run(block);
     }
 
-    fn spread(weights: &[u8], table: Bytes<'_>, upright: bool) {
-        lines::spread(weights, table, upright);
+    fn spread(weights: &[u8], params: &[u8], table: Bytes<'_>, upright: bool) {
+        planes::spread(weights, params, table, upright);
     }
 
     fn split(split: &Split<'_>) {
-        lines::split(split);
+        planes::split(split);
     }
 
-    fn lines(lines: &Lines<'_>) {
-        lines::run(lines);
+    fn planes(planes: &Planes<'_>) {
+        planes::run(planes);
     }
 
     fn dense(x: Bytes<'_>, weights: &[u8], params: &[u8], y: Bytes<'_>) {

@@ -1,6 +1,6 @@
 //! Steps for cores that multiply pairs of 16-bit numbers (the DSP extension).
 
-use embarca_kernels::device::{Conv, Dense, Depthwise, pack};
+use embarca_kernels::device::{Conv, Dense, Depthwise, RECTIFIED, REVERSE, pack};
 use embarca_kernels::spatial::Window;
 use embarca_kernels::tail::TailI8;
 use embarca_kernels::{conv2d, depthwise_conv2d};
@@ -69,6 +69,10 @@ pub(super) fn take_scratch(conv: &mut Conv, most: u32) -> u32 {
 /// How many bytes before its input the output of a convolution may begin: each block writes its
 /// results when it has read its windows, and must leave what later ones read.
 pub(super) fn lead(conv: &Conv) -> u32 {
+    if conv.flags & REVERSE != 0 {
+        // Earlier positions are read from before where this block's results go.
+        return 0;
+    }
     let [_, width, channels] = conv.input.map(u64::from);
     let [out_h, out_w, out_c] = conv.output.map(u64::from);
     let stride = conv.stride.map(u64::from);
@@ -84,6 +88,47 @@ pub(super) fn lead(conv: &Conv) -> u32 {
         done += u64::from(conv.block);
     }
     lead.next_multiple_of(16) as u32
+}
+
+/// A depthwise step takes this much scratch at least: short bands read many lines again.
+const DEPTHWISE_SCRATCH: u32 = 2048;
+
+/// With a stride of 2, bands have at most this many lines: the output lies before the input by one
+/// band.
+const BAND: u16 = 8;
+
+/// Chooses the bands of a depthwise convolution so that its scratch fits `most` bytes.
+pub(super) fn take_bands(step: &mut Depthwise, most: u32) -> u32 {
+    let lines = step.output[usize::from(step.upright == 1)].max(1);
+    let longest = if step.stride == 1 { lines } else { lines.div_ceil(2).min(BAND) };
+    let most = most.max(DEPTHWISE_SCRATCH);
+    let bands = (1..=lines).map(|count| lines.div_ceil(count)).filter(|&band| band <= longest);
+    let mut fitting = bands.filter(|&band| Depthwise { band, ..*step }.scratch() <= most);
+    step.band = fitting.next().unwrap_or(1);
+    step.scratch()
+}
+
+/// How many bytes before its input the output of a depthwise convolution may begin.
+pub(super) fn bands_lead(step: &Depthwise) -> Option<u32> {
+    let [height, width, channels] = step.input.map(u64::from);
+    let [out_h, out_w] = step.output.map(u64::from);
+    let band = u64::from(step.band);
+    let across = if step.upright == 1 { out_w } else { out_h };
+    if across <= band {
+        return ([height, width] == [out_h, out_w]).then_some(0);
+    }
+    if step.upright == 1 {
+        return None;
+    }
+    let needed = |first: u64| {
+        (first * u64::from(step.stride)).saturating_sub(step.pad[0].into()) * width * channels
+    };
+    // Before the last channels of a band are read, the results of the others are written.
+    let leads = (0..out_h).step_by(step.band.into()).map(|first| {
+        let end = (first + band).min(out_h) * out_w * channels;
+        end.saturating_sub(needed(first))
+    });
+    leads.max().and_then(|lead| u32::try_from(lead.next_multiple_of(16)).ok())
 }
 
 impl Site<'_> {
@@ -161,8 +206,11 @@ impl Site<'_> {
             pad: [top, left],
             zero: tail.in_zero as i8,
             act: [tail.act_min as i8, tail.act_max as i8],
-            rectified: scale.rectified,
+            flags: if scale.rectified == 1 { RECTIFIED } else { 0 },
         };
+        // Where results are larger than what they replace, the last ones are made first.
+        let last_first = (kernel_h, kernel_w) == (1, 1) && h == 1 && c < oc;
+        let conv = Conv { flags: conv.flags | if last_first { REVERSE } else { 0 }, ..conv };
         Ok(conv.scratch().ok().map(|scratch| (Form::Conv(conv), scratch, false)))
     }
 
@@ -225,17 +273,16 @@ impl Site<'_> {
             params: constants.add(params.as_bytes())?,
             input: [h, wide, c],
             output: [oh, ow],
+            band: 1,
             stride: stride as u8,
             pad: [top, left],
             zero: tail.in_zero as i8,
             act: [tail.act_min as i8, tail.act_max as i8],
             upright: u8::from(ow < oh),
             rectified: scale.rectified,
-            reserved: [0; 2],
         };
-        let in_place = (h, wide) == (oh, ow);
         let scratch = step.scratch();
-        Ok(Some((Form::Depthwise(step), scratch, in_place)))
+        Ok(Some((Form::Depthwise(step), scratch, false)))
     }
 
     pub(super) fn dsp_dense(&self, constants: &mut Constants) -> Result<Chosen, CompileError> {

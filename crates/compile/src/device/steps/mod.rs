@@ -99,8 +99,10 @@ impl Step {
 
     /// Takes as much scratch as helps, of `most` bytes; at least what the step needs.
     pub fn take_scratch(&mut self, most: u32) {
-        if let Form::Conv(conv) = &mut self.form {
-            self.scratch = dsp::take_scratch(conv, most);
+        match &mut self.form {
+            Form::Conv(conv) => self.scratch = dsp::take_scratch(conv, most),
+            Form::Depthwise(step) => self.scratch = dsp::take_bands(step, most),
+            _ => {}
         }
     }
 
@@ -109,6 +111,7 @@ impl Step {
     pub fn lead(&self) -> Option<u32> {
         match &self.form {
             Form::Conv(conv) => Some(dsp::lead(conv)),
+            Form::Depthwise(step) => dsp::bands_lead(step),
             _ => self.in_place.then_some(0),
         }
     }
