@@ -81,8 +81,8 @@ pub fn depthwise<P: Parts>(frame: &Frame<'_>) -> Result<(), Fault> {
     let step: &Depthwise = frame.params()?;
     let [height, width, channels] = step.input.map(u32::from);
     let sizes = [
-        step.scratch % 4 == 0,
-        channels % 4 == 0,
+        step.scratch.is_multiple_of(4),
+        channels.is_multiple_of(4),
         matches!(step.stride, 1 | 2),
         step.pad[0] <= 1 && step.pad[1] <= 1,
         step.upright <= 1,
