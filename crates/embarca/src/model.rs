@@ -160,6 +160,11 @@ impl Model {
         Ok(embarca_export::write(&self.graph, format)?)
     }
 
+    /// What of the model's notes for people (class names, ...) a file of another format does not hold.
+    pub fn left_out(&self, format: embarca_ir::foreign::Format) -> Vec<String> {
+        embarca_export::left_out(&self.graph, format)
+    }
+
     /// The graph.
     pub fn graph(&self) -> &embarca_ir::Model {
         &self.graph

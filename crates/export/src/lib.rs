@@ -7,6 +7,8 @@ mod error;
 mod onnx;
 mod tflite;
 
+use std::collections::HashSet;
+
 use embarca_ir::foreign::Format;
 use embarca_ir::spell::{Gaps, SpellError, spell};
 use embarca_ir::{Model, Op};
@@ -38,7 +40,7 @@ pub fn write(model: &Model, format: Format) -> Result<Vec<u8>, ExportError> {
         let gaps = match spell(&model, format) {
             Ok(foreign) => {
                 return match format {
-                    Format::TfLite => tflite::write(&foreign),
+                    Format::TfLite => tflite::write(&foreign, &model),
                     _ => onnx::write(&foreign),
                 };
             }
@@ -50,6 +52,23 @@ pub fn write(model: &Model, format: Format) -> Result<Vec<u8>, ExportError> {
         };
     }
     Err(ExportError::Bug("decompositions do not end".to_owned()))
+}
+
+/// What of a model's notes for people and front ends a file of the format does not hold, in words.
+pub fn left_out(model: &Model, format: Format) -> Vec<String> {
+    let meta = &model.meta;
+    let mut left = Vec::new();
+    let tflite = format == Format::TfLite;
+    if tflite && !meta.labels.is_empty() {
+        left.push(format!("the names of {} classes", meta.labels.len()));
+    }
+    if !meta.mean.is_empty() || !meta.std.is_empty() {
+        left.push("the mean and the divisor of its pixels".to_owned());
+    }
+    if tflite {
+        left.extend(meta.properties.keys().map(|key| format!("'{key}'")));
+    }
+    left
 }
 
 /// With constants computed, and quantization in the form in which the format holds it.
@@ -74,12 +93,12 @@ fn decomposed(model: Model, gaps: &Gaps) -> Result<Option<Model>, ExportError> {
     if gaps.list.iter().any(|gap| matches!(gap.error, SpellError::Bug(_))) {
         return Ok(None);
     }
-    let nodes: Vec<_> = gaps.list.iter().filter_map(|gap| gap.node).collect();
-    let old = model.clone();
-    let missing = |graph, node: &embarca_ir::Node| {
-        let nodes = nodes.iter().filter(|(at, _)| *at == graph);
-        { nodes }.any(|(graph, id)| old.graph(*graph).node(*id).outputs == node.outputs)
-    };
+    // Outputs, which are never empty where a node can be decomposed, tell a node.
+    let nodes = gaps.list.iter().filter_map(|gap| gap.node);
+    let first = |graph, id| model.graph(graph).node(id).outputs.first().copied();
+    let nodes: HashSet<_> = nodes.map(|(graph, id)| (graph, first(graph, id))).collect();
+    let missing =
+        |graph, node: &embarca_ir::Node| nodes.contains(&(graph, node.outputs.first().copied()));
     let result = rewrite(model, &mut |b, site| {
         let quantized = site.inputs.iter().flatten().any(|&id| b.ty(id).is_quantized());
         if quantized || matches!(site.node.op, Op::Transpose(_)) || !missing(b.graph, site.node) {

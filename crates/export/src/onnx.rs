@@ -30,12 +30,25 @@ pub fn write(model: &ForeignModel<'_>) -> Result<Vec<u8>> {
     let mut opset = Parts::default();
     opset.field(text(1, "")).field(int(2, OPSET));
     file.message(8, opset);
-    for (key, value) in &model.meta.properties {
+    let labels = listed(&model.meta.labels);
+    let labels = labels.as_deref().map(|labels| ("names", labels));
+    let own = model.meta.properties.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    for (key, value) in own.chain(labels) {
         let mut entry = Parts::default();
         entry.field(text(1, key)).field(text(2, value));
         file.message(14, entry);
     }
     Ok(file.finish())
+}
+
+/// Class names in the notation of Python, if there are any.
+fn listed(labels: &[String]) -> Option<String> {
+    let quoted = labels.iter().map(|label| {
+        let label = label.replace('\\', r"\\").replace('\'', r"\'");
+        format!("'{label}'")
+    });
+    let quoted: Vec<String> = quoted.collect();
+    (!quoted.is_empty()).then(|| format!("[{}]", quoted.join(", ")))
 }
 
 /// The name of each tensor of each graph.
@@ -108,9 +121,8 @@ fn node<'m>(
                 attr.message(5, tensor(&model.graphs[graph_index].tensors[*at], None)?);
                 4
             }
-            AttrValue::Graph(callee) => {
-                attr.message(6, graph(model, names, *callee)?);
-                5
+            AttrValue::Graph(_) => {
+                return Err(ExportError::Bug(format!("a graph is called by {}", node.op)));
             }
             AttrValue::Floats(values) => {
                 values.iter().for_each(|&value| {

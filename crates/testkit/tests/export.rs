@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use embarca_ir::foreign::Format;
+use embarca_ir::{Model, text, verify};
 use embarca_testkit::cases::SUITES;
 use embarca_testkit::cases::check::round_trip;
 use embarca_testkit::zoo::{Outcome, check, entries, folder};
@@ -153,4 +154,45 @@ fn models_come_back() {
     }
     std::fs::remove_dir_all(&scratch).unwrap();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+fn graph(text: &str) -> Model {
+    let model = text::parse(&format!("model v1\n{text}"), &[]).unwrap();
+    verify(&model).unwrap();
+    model
+}
+
+fn read_back(model: &Model, format: Format) -> Model {
+    let bytes = embarca_export::write(model, format).unwrap();
+    let limits = embarca_import::ImportLimits::default();
+    let foreign = match format {
+        Format::TfLite => embarca_import::tflite::read(&bytes, &limits),
+        _ => embarca_import::onnx::read(&bytes, &limits, &mut embarca_import::onnx::NoExternal),
+    };
+    embarca_ir::build::build(&foreign.unwrap(), &Default::default()).unwrap()
+}
+
+const DOUBLED: &str =
+    "graph g {\n  %0 \"x\" = input f32[1,2]\n  %1 = add(%0, %0)\n  output %1 \"y\"\n}\n";
+
+#[test]
+fn class_names_come_back_or_are_named() {
+    let mut model = graph(DOUBLED);
+    model.meta.labels = vec!["it's".to_owned(), r"back\slash".to_owned()];
+    assert_eq!(read_back(&model, Format::Onnx).meta.labels, model.meta.labels);
+    assert_eq!(embarca_export::left_out(&model, Format::Onnx), Vec::<String>::new());
+    assert_eq!(embarca_export::left_out(&model, Format::TfLite), ["the names of 2 classes"]);
+}
+
+#[test]
+fn convolutions_of_plain_integers_are_refused() {
+    let model = graph(
+        "graph g {\n  %0 \"x\" = input i32[1,2,2,1]\n  %1 = const #0 i32[1,1,1,1] [3]\n  \
+         %2 = conv2d(%0, %1) {strides=[1, 1], dilations=[1, 1], pads=[0, 0, 0, 0], \
+         groups=1, rescale=tflite}\n  output %2 \"y\"\n}\n",
+    );
+    for format in [Format::Onnx, Format::TfLite] {
+        let error = embarca_export::write(&model, format).unwrap_err().to_string();
+        assert!(error.contains("no format convolves plain i32"), "{error}");
+    }
 }

@@ -36,18 +36,24 @@ pub fn run(args: &Convert) -> Result {
     let bytes = bytes.map_err(|error| refusal(error, path))?;
     atomic_write(out, &bytes)?;
     let name = format.map_or("the portable graph", Format::name);
+    let left = format.map(|format| model.left_out(format)).unwrap_or_default();
     if args.json {
         let json = Json::object([
             ("file", out.display().to_string().into()),
             ("format", name.into()),
             ("bytes", bytes.len().into()),
             ("model_bytes", model.file_bytes().into()),
+            ("left_out", left.join("; ").into()),
         ]);
         return show::print(&format!("{json}\n"));
     }
     let (out, size) = (out.display(), show::bytes(bytes.len() as u64));
     let from = show::bytes(model.file_bytes());
+    let note = match left.is_empty() {
+        true => String::new(),
+        false => format!("note: {name} files are written without {}\n", left.join(", ")),
+    };
     show::print(&format!(
-        "{out}: {size}, {name} (from a model of {from})\n next: embarca inspect {out}\n"
+        "{out}: {size}, {name} (from a model of {from})\n{note} next: embarca inspect {out}\n"
     ))
 }

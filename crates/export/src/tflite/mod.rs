@@ -13,6 +13,7 @@ use embarca_import::tflite::schema::{
     signature, subgraph, tensor as fields, tensor_map,
 };
 use embarca_import::wire::flat_writer::{Fb, finish};
+use embarca_ir::Model;
 use embarca_ir::foreign::{ForeignDim, ForeignGraph, ForeignModel, ForeignNode, ForeignTensor};
 use embarca_num::DType;
 
@@ -21,9 +22,17 @@ use crate::error::ExportError;
 type Result<T = ()> = std::result::Result<T, ExportError>;
 
 /// The file.
-pub fn write(model: &ForeignModel<'_>) -> Result<Vec<u8>> {
-    let mut writer =
-        Writer { codes: Vec::new(), numbers: HashMap::new(), buffers: vec![Fb::Table(Vec::new())] };
+///
+/// Where a dimension is open, its declared size is the one that `graph` plans for, as a reader takes it
+/// unless told otherwise.
+pub fn write(model: &ForeignModel<'_>, graph: &Model) -> Result<Vec<u8>> {
+    let sizes = graph.symbols.iter().map(|symbol| (symbol.name.as_str(), symbol.preferred));
+    let mut writer = Writer {
+        codes: Vec::new(),
+        numbers: HashMap::new(),
+        buffers: vec![Fb::Table(Vec::new())],
+        sizes: sizes.collect(),
+    };
     let mut graphs = Vec::with_capacity(model.graphs.len());
     for graph in &model.graphs {
         graphs.push(writer.graph(graph)?);
@@ -70,6 +79,8 @@ struct Writer<'m> {
     numbers: HashMap<(String, i32), i32>,
     /// The first is empty.
     buffers: Vec<Fb<'m>>,
+    /// What named dimensions are planned for.
+    sizes: HashMap<&'m str, u32>,
 }
 
 impl<'m> Writer<'m> {
@@ -96,11 +107,16 @@ impl<'m> Writer<'m> {
     fn tensor(&mut self, tensor: &'m ForeignTensor<'_>) -> Result<Fb<'m>> {
         let dims = tensor.dims.as_deref().unwrap_or_default();
         let open = |dim: &ForeignDim| !matches!(dim, ForeignDim::Known(_));
-        let size = |dim: &ForeignDim, open: i32| match dim {
-            ForeignDim::Known(dim) => i32::try_from(*dim).unwrap_or(i32::MAX),
-            ForeignDim::Named(_) | ForeignDim::Unknown => open,
+        let planned = |dim: &ForeignDim| match dim {
+            ForeignDim::Named(name) => self.sizes.get(name.as_str()).copied(),
+            ForeignDim::Known(_) | ForeignDim::Unknown => None,
         };
-        let shape = |open: i32| Fb::Ints(dims.iter().map(|dim| size(dim, open)).collect());
+        let size = |dim: &ForeignDim, open: Option<i32>| match dim {
+            ForeignDim::Known(dim) => i32::try_from(*dim).unwrap_or(i32::MAX),
+            _ => open.or_else(|| i32::try_from(planned(dim)?).ok()).unwrap_or(1),
+        };
+        let sizes = |open: Option<i32>| dims.iter().map(|dim| size(dim, open)).collect();
+        let (shape, signature) = (Fb::Ints(sizes(None)), Fb::Ints(sizes(Some(-1))));
         let buffer = match tensor.data.as_deref() {
             Some(data) => {
                 self.buffers.push(Fb::Table(vec![(buffer::DATA, Fb::Blob(Cow::Borrowed(data)))]));
@@ -109,7 +125,7 @@ impl<'m> Writer<'m> {
             None => 0,
         };
         let mut table = vec![
-            (fields::SHAPE, shape(1)),
+            (fields::SHAPE, shape),
             (fields::TYPE, Fb::U8(number(tensor)?)),
             (fields::BUFFER, Fb::I32(buffer as i32)),
             (fields::NAME, Fb::Text(tensor.name.clone())),
@@ -128,7 +144,7 @@ impl<'m> Writer<'m> {
             table.push((fields::IS_VARIABLE, Fb::U8(1)));
         }
         if dims.iter().any(open) {
-            table.push((fields::SHAPE_SIGNATURE, shape(-1)));
+            table.push((fields::SHAPE_SIGNATURE, signature));
         }
         table.push((fields::HAS_RANK, Fb::U8(1)));
         Ok(Fb::Table(table))

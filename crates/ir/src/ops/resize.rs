@@ -426,8 +426,15 @@ impl OpDef for Resize {
         let mut attrs = vec![
             text("mode", &self.mode),
             text("coordinate_transformation_mode", coordinates),
-            ints("axes", [2, 3]),
         ];
+        // ONNX Runtime's optimizer loses the sizes of some axes where it moves transposes.
+        let whole = match out.known_dims().as_deref() {
+            Some(&[n, height, width, channels]) if !scaled => Some([n, channels, height, width]),
+            _ => {
+                attrs.push(ints("axes", [2, 3]));
+                None
+            }
+        };
         match self.mode.as_str() {
             "nearest" => attrs.push(text("nearest_mode", rounding)),
             "cubic" => attrs.extend([
@@ -440,7 +447,10 @@ impl OpDef for Resize {
             let scales = s.constant(Const::from_f32(&[2], &self.scales));
             vec![Some(x), None, Some(scales)]
         } else {
-            let sizes = s.shape(&self.size)?;
+            let sizes = match whole {
+                Some(sizes) => s.shape(&sizes.map(|size| Dim::Known(size as i64)))?,
+                None => s.shape(&self.size)?,
+            };
             vec![Some(x), None, None, Some(sizes)]
         };
         s.emit("Resize", &inputs, attrs)

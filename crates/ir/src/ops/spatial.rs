@@ -321,8 +321,12 @@ pub fn weight_dims<const N: usize>(ty: &TensorType) -> Result<[usize; N], ShapeE
 /// The known dimensions of weights that are spelled.
 ///
 /// # Errors
-/// When they are open.
+/// When they are open, or plain integers, which the formats' convolutions do not multiply.
 pub fn known_weights<const N: usize>(ty: &TensorType) -> Result<[usize; N], SpellError> {
+    if !ty.dtype.is_float() && !ty.is_quantized() {
+        let message = format!("no format convolves plain {}; ConvInteger is not written", ty.dtype);
+        return Err(SpellError::none(message));
+    }
     weight_dims(ty).map_err(|error| SpellError::none(error.0))
 }
 

@@ -1,7 +1,7 @@
 //! One graph as it is spelled: foreign tensors, foreign nodes, and which tensor holds which value.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use embarca_num::DType;
 
@@ -44,6 +44,8 @@ pub struct Sheet<'s, 'm> {
     pub(super) real: HashMap<usize, usize>,
     /// The real numbers that became tensors of stored integers.
     pub(super) unrounded: HashMap<usize, usize>,
+    /// The inputs of the nodes whose results are dequantized with one scale (ONNX).
+    dequantized: HashMap<usize, Vec<Option<usize>>>,
     pub(super) uses: Vec<usize>,
     constants: HashMap<ConstId, Vec<usize>>,
     pub(super) symbols: HashMap<SymbolId, usize>,
@@ -65,6 +67,7 @@ impl<'s, 'm> Sheet<'s, 'm> {
             views: vec![Vec::new(); graph.values.len()],
             real: HashMap::new(),
             unrounded: HashMap::new(),
+            dequantized: HashMap::new(),
             uses: graph.use_counts(),
             constants: HashMap::new(),
             symbols: HashMap::new(),
@@ -262,6 +265,16 @@ impl<'s, 'm> Sheet<'s, 'm> {
         {
             return self.reshaped(tensor, ty, &dims);
         }
+        // ONNX Runtime's optimizer wraps a transpose of dequantized numbers into a quantization whose
+        // types it then mixes up; one of stored integers it leaves as it is.
+        if let Some(mut inputs) = self.dequantized.get(&tensor).cloned()
+            && let Some(stored) = inputs.first().copied().flatten()
+        {
+            inputs[0] = Some(self.transposed(stored, perm));
+            let result = self.tensor("", ty);
+            self.push("DequantizeLinear", inputs, vec![Some(result)], Vec::new());
+            return result;
+        }
         let result = self.tensor("", ty);
         let (op, inputs, attrs) = if self.format() == Format::TfLite {
             let numbers: Vec<i32> = perm.iter().map(|&axis| axis as i32).collect();
@@ -430,6 +443,12 @@ impl<'s, 'm> Sheet<'s, 'm> {
         if twin && let Some(last) = self.nodes.last_mut() {
             last.name = String::new();
         }
+        if op == "DequantizeLinear"
+            && attrs.is_empty()
+            && let [Some(result)] = outputs[..]
+        {
+            self.dequantized.insert(result, inputs.clone());
+        }
         let blobs = Vec::new();
         self.nodes.push(ForeignNode {
             op,
@@ -445,6 +464,14 @@ impl<'s, 'm> Sheet<'s, 'm> {
 
     /// The outputs, without the nodes and tensors that nothing reads.
     fn finish(mut self) -> ForeignGraph<'m> {
+        let mut written: HashSet<usize> =
+            self.nodes.iter().flat_map(|node| node.outputs.iter().copied().flatten()).collect();
+        let mut outside: HashSet<usize> = self.inputs.iter().copied().collect();
+        let mut holders: HashMap<String, usize> = HashMap::new();
+        for (index, tensor) in self.tensors.iter().enumerate() {
+            holders.entry(tensor.name.clone()).or_insert(index);
+        }
+        let mut seen = self.nodes.len();
         for index in 0..self.graph.outputs.len() {
             let graph = self.graph;
             let output = &graph.outputs[index];
@@ -456,35 +483,39 @@ impl<'s, 'm> Sheet<'s, 'm> {
                     continue;
                 }
             };
-            let written = self.nodes.iter().any(|node| node.outputs.contains(&Some(tensor)));
-            let tensor = if written && !self.outputs.contains(&tensor) {
-                tensor
-            } else {
-                self.copied(tensor)
-            };
+            let fresh = self.nodes[seen..].iter().flat_map(|node| &node.outputs);
+            written.extend(fresh.copied().flatten());
+            seen = self.nodes.len();
+            let own = written.contains(&tensor) && !outside.contains(&tensor);
+            let tensor = if own { tensor } else { self.copied(tensor) };
             self.outputs.push(tensor);
+            outside.insert(tensor);
             if self.tensors[tensor].name != output.name && !output.name.is_empty() {
-                self.tensors[tensor].name = self.claim(&output.name);
+                self.tensors[tensor].name = self.claim(&output.name, &mut holders, &outside);
+                holders.insert(output.name.clone(), tensor);
             }
         }
         self.sweep()
     }
 
-    /// A name that others give up for an output.
-    fn claim(&mut self, name: &str) -> String {
-        let kept = |sheet: &Self, index: &usize| {
-            !sheet.inputs.contains(index) && !sheet.outputs.contains(index)
-        };
-        let holder = (0..self.tensors.len()).find(|&index| self.tensors[index].name == name);
-        match holder {
-            Some(holder) if kept(self, &holder) => {
-                let other = self.unique(name);
-                self.tensors[holder].name = other;
+    /// A name that others give up for an output; `holders` says which tensor has a name, and
+    /// `outside` which are inputs or outputs and keep theirs.
+    fn claim(
+        &mut self,
+        name: &str,
+        holders: &mut HashMap<String, usize>,
+        outside: &HashSet<usize>,
+    ) -> String {
+        if self.shared.names.insert(name.to_owned()) {
+            return name.to_owned();
+        }
+        let held = |&holder: &usize| self.tensors[holder].name == name;
+        match holders.get(name).copied().filter(held) {
+            Some(holder) if !outside.contains(&holder) => {
+                self.tensors[holder].name = self.unique(name);
                 name.to_owned()
             }
-            Some(_) => self.unique(name),
-            None if self.shared.names.insert(name.to_owned()) => name.to_owned(),
-            None => self.unique(name),
+            _ => self.unique(name),
         }
     }
 
