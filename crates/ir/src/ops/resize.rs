@@ -429,7 +429,9 @@ impl OpDef for Resize {
         ];
         // ONNX Runtime's optimizer loses the sizes of some axes where it moves transposes.
         let whole = match out.known_dims().as_deref() {
-            Some(&[n, height, width, channels]) if !scaled => Some([n, channels, height, width]),
+            Some(&[n, height, width, channels]) if !scaled && n != 0 && channels != 0 => {
+                Some([n, channels, height, width])
+            }
             _ => {
                 attrs.push(ints("axes", [2, 3]));
                 None
