@@ -44,6 +44,8 @@ pub enum Verb {
     Compare(Compare),
     /// Latency, throughput and memory
     Bench(Bench),
+    /// A plan in an emulated microcontroller: answers, instructions, memory
+    Emulate(Emulate),
     /// The machines and boards that Embarca knows
     Targets(Targets),
     /// A completion script for your shell
@@ -326,6 +328,30 @@ pub struct Bench {
     /// The time of every layer
     #[arg(long)]
     pub layers: bool,
+    /// For programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `emulate`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  embarca emulate kws.tflite --on cortex-m4
+  embarca emulate kws.plan --on cortex-m4 --input features.npy --json")]
+pub struct Emulate {
+    /// A plan for a microcontroller, or an ONNX, TFLite or Caffe model
+    #[arg(value_name = "MODEL|PLAN")]
+    pub model: PathBuf,
+    /// The target, from `embarca targets`
+    #[arg(long, value_name = "TARGET")]
+    pub on: String,
+    /// Raw tensors: NPY or bare bytes, one file an input; NPZ with in0, in1, ...; several rounds for
+    /// several runs [default: a fixed pattern]
+    #[arg(long = "input", value_name = "FILE", num_args = 1..)]
+    pub inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub open: Open,
     /// For programs
     #[arg(long)]
     pub json: bool,

@@ -98,6 +98,13 @@ impl From<DataError> for Failure {
     }
 }
 
+impl From<embarca_firmware::Error> for Failure {
+    fn from(error: embarca_firmware::Error) -> Self {
+        let failure = Self::refused(&error);
+        error.next.into_iter().fold(failure, Self::next)
+    }
+}
+
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Self::refused(error)

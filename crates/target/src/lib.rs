@@ -39,6 +39,8 @@ pub struct Target {
     pub family: String,
     /// Which runtime executes its programs.
     pub runtime: Runtime,
+    /// The core of a microcontroller, the id of the target that is it; a target without one is a core.
+    pub core: Option<String>,
     /// Bytes to which activations and weights are aligned.
     pub alignment: u32,
     /// What the compiler may fuse.
@@ -70,6 +72,7 @@ const DESCRIPTORS: &[(&str, &str)] = &[
     ("cortex-m0plus", include_str!("../../../targets/cortex-m0plus.toml")),
     ("cortex-m3", include_str!("../../../targets/cortex-m3.toml")),
     ("cortex-m4", include_str!("../../../targets/cortex-m4.toml")),
+    ("cortex-m7", include_str!("../../../targets/cortex-m7.toml")),
     ("cpu", include_str!("../../../targets/cpu.toml")),
     ("riscv32imc", include_str!("../../../targets/riscv32imc.toml")),
     ("x86-64", include_str!("../../../targets/x86-64.toml")),

@@ -1,0 +1,73 @@
+//! Which function of the kernels each step of a plan needs.
+
+use embarca_kernels::device::opcode;
+use embarca_kernels::{OPERATORS, Opcode};
+use embarca_plan::Device;
+
+use crate::error::{Error, Result};
+use crate::machine::Machine;
+
+/// The steps: number, name, and the function; `PARTS` stands for the core's inner loops.
+const STEPS: &[(u16, &str, &str)] = &[
+    (opcode::CONV, "conv", "embarca_kernels::device::conv::<PARTS>"),
+    (opcode::DEPTHWISE, "depthwise", "embarca_kernels::device::depthwise::<PARTS>"),
+    (opcode::DENSE, "dense", "embarca_kernels::device::dense::<PARTS>"),
+];
+
+/// A step that a firmware links.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Link {
+    /// Its number.
+    pub opcode: u16,
+    /// For people.
+    pub name: &'static str,
+    /// The path of the function; empty for the general step.
+    pub function: String,
+}
+
+/// What a program needs: its steps, sorted and each once, and the general step's kernels.
+pub(crate) fn links(device: &Device<'_>, machine: &Machine) -> Result<(Vec<Link>, Vec<Opcode>)> {
+    let mut links = Vec::new();
+    let mut kernels = Vec::new();
+    for step in device.steps() {
+        if step.opcode == opcode::GENERAL {
+            let head = step.record.first().copied().unwrap_or_default();
+            kernels.push(Opcode(head as u16));
+            links.push(Link { opcode: step.opcode, name: "general", function: String::new() });
+            continue;
+        }
+        let known = STEPS.iter().find(|(number, ..)| *number == step.opcode);
+        let (opcode, name, function) = *known.ok_or_else(|| {
+            Error::new(format!("the plan has a step {}, which this version lacks", step.opcode))
+                .next("update Embarca, or build the plan again with this version")
+        })?;
+        let function = function.replace("PARTS", machine.parts);
+        links.push(Link { opcode, name, function });
+    }
+    links.sort_by_key(|link| link.opcode);
+    links.dedup();
+    kernels.sort();
+    kernels.dedup();
+    Ok((links, kernels))
+}
+
+/// The name of a step for people: that of its kernel.
+pub(crate) fn name(opcode: u16, record: &[u32]) -> String {
+    if opcode == opcode::GENERAL {
+        let kernel = embarca_kernels::portable(Opcode(record.first().copied().unwrap_or(0) as u16));
+        return kernel.map_or_else(|| "?".to_owned(), |kernel| kernel.name.to_owned());
+    }
+    let known = STEPS.iter().find(|(number, ..)| *number == opcode);
+    known.map_or_else(|| format!("step {opcode}"), |(_, name, _)| (*name).to_owned())
+}
+
+/// A path to a kernel's constant.
+pub(crate) fn kernel(opcode: Opcode) -> Result<String> {
+    let known = OPERATORS.iter().find(|(number, ..)| *number == opcode.0 / 16);
+    let (_, module, kernels) =
+        known.filter(|(.., k)| usize::from(opcode.0 % 16) < k.len()).ok_or_else(|| {
+            Error::new(format!("the plan has a kernel {}, which this version lacks", opcode.0))
+        })?;
+    debug_assert!(!kernels.is_empty());
+    Ok(format!("embarca_kernels::{module}::KERNELS[{}]", opcode.0 % 16))
+}
