@@ -9,7 +9,7 @@ use crate::answers::{self, similarities};
 use crate::args;
 use crate::engine::Engine;
 use crate::failure::{Failure, Result};
-use crate::json::Json;
+use crate::json::Listing;
 use crate::pictures::{to_json, to_text};
 use crate::show;
 use crate::verbs::run::{is_npy, write};
@@ -33,7 +33,7 @@ pub struct Job<'a> {
     staged: Staged,
     /// Whether answers take one line each, with the names of their items.
     many: bool,
-    json: Vec<Json>,
+    json: Listing,
     /// Names, and answers that are numbers.
     names: Vec<String>,
     numbers: Vec<Vec<f32>>,
@@ -51,7 +51,7 @@ impl<'a> Job<'a> {
         for note in &staged.task.notes {
             show::note(note);
         }
-        let (json, names, numbers) = (Vec::new(), Vec::new(), Vec::new());
+        let (json, names, numbers) = (Listing::default(), Vec::new(), Vec::new());
         Ok(Self { args, engine, staged, many, json, names, numbers })
     }
 
@@ -80,7 +80,7 @@ impl<'a> Job<'a> {
         };
         let said = answers::read(&run)?;
         if args.json {
-            self.json.push(to_json(name, said.as_deref(), &run, engine)?);
+            self.json.item(&to_json(name, said.as_deref(), &run, engine)?)?;
         } else if args.out.is_none() && !(self.many && run.task.kind == "sentence-embedding") {
             let text = to_text(said.as_deref(), &run, engine)?;
             let first = text.lines().next().unwrap_or_default();
@@ -128,7 +128,7 @@ impl<'a> Job<'a> {
             }
         }
         if args.json {
-            return show::print(&format!("{}\n", Json::List(self.json)));
+            return self.json.finish();
         }
         if self.numbers.len() < 2 {
             return Ok(());

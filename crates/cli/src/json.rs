@@ -2,6 +2,9 @@
 
 use std::fmt::{self, Write};
 
+use crate::failure::Result;
+use crate::show;
+
 /// A JSON value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Json {
@@ -19,6 +22,41 @@ pub enum Json {
     List(Vec<Json>),
     /// Members in the order given.
     Object(Vec<(String, Json)>),
+}
+
+/// A list that is written while it comes about, an item a line. It ends with the value, also where an error
+/// cuts it short, so that what was written reads back.
+#[derive(Debug, Default)]
+pub struct Listing {
+    begun: bool,
+}
+
+impl Listing {
+    /// The text of the next item.
+    fn next(&mut self, item: &Json) -> String {
+        let before = if self.begun { "," } else { "[" };
+        self.begun = true;
+        format!("{before}{item}\n")
+    }
+
+    /// Writes an item.
+    pub fn item(&mut self, item: &Json) -> Result {
+        show::print(&self.next(item))
+    }
+
+    /// Ends the list, which may have no items.
+    pub fn finish(mut self) -> Result {
+        let end = if std::mem::take(&mut self.begun) { "]\n" } else { "[]\n" };
+        show::print(end)
+    }
+}
+
+impl Drop for Listing {
+    fn drop(&mut self) {
+        if self.begun {
+            let _ = show::print("]\n");
+        }
+    }
 }
 
 impl Json {
@@ -128,6 +166,15 @@ fn quote(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lists_are_written_item_by_item() {
+        let mut listing = Listing::default();
+        let items = [1usize, 2].map(|item| listing.next(&item.into()));
+        assert_eq!(items, ["[1\n", ",2\n"]);
+        // What follows is for the reader of standard output.
+        listing.begun = false;
+    }
 
     #[test]
     fn values_are_written() {

@@ -12,7 +12,7 @@ use crate::answers::{self, Answer};
 use crate::args;
 use crate::engine::{Engine, ms_since};
 use crate::failure::{Failure, Result};
-use crate::json::Json;
+use crate::json::{Json, Listing};
 use crate::progress::Progress;
 use crate::show;
 use crate::verbs::run::{class_names, write};
@@ -109,23 +109,29 @@ pub fn arrays(staged: &mut Staged, engine: &Engine, path: &Path) -> Result<Vec<A
         .collect()
 }
 
-/// The remark on a picture that changes its shape.
+/// The remark on a picture that changes its shape, or is made small before it is enlarged.
 fn stretched(
     [given_width, given_height]: [usize; 2],
     staged: &Staged,
     engine: &Engine,
     given: &args::Run,
 ) -> Option<String> {
-    let fit = embarca::task::Spec::from_toml(&staged.task.spec).ok()?.picture.and_then(|p| p.fit);
-    if fit.is_some_and(|fit| fit != "stretch") || given.prepare.fit.is_some() {
-        return None;
-    }
     let is_fed = |i: &usize| staged.pipeline.output(&format!("in{i}")).is_some();
     let index = (0..engine.inputs().len()).find(is_fed)?;
     let Src { ty, .. } = staged.pipeline.output(&format!("in{index}"))?;
     let dims: Vec<Option<usize>> = ty.dims.iter().map(|&dim| Some(dim as usize)).collect();
     let frame = picture::frame(&dims, None)?;
     let (width, height) = (frame.width?, frame.height?);
+    if staged.task.kind == "super-resolution" && width * height < given_width * given_height {
+        return Some(format!(
+            "the picture of {given_width}x{given_height} is shrunk to the model's {width}x{height} first; \
+             --shapes gives the model another size"
+        ));
+    }
+    let fit = embarca::task::Spec::from_toml(&staged.task.spec).ok()?.picture.and_then(|p| p.fit);
+    if fit.is_some_and(|fit| fit != "stretch") || given.prepare.fit.is_some() {
+        return None;
+    }
     // What only the rounding to whole pixels changes is not worth a remark.
     let (a, b) = (given_width * height, given_height * width);
     (a.max(b) < a.abs_diff(b) * 20).then(|| {
@@ -150,10 +156,17 @@ fn out(given: Option<&PathBuf>, path: &Path, many: bool) -> Result<Out> {
     match extension.to_ascii_lowercase().as_str() {
         "npz" | "npy" | "png" if many => {
             let what = format!("{}: one file for several pictures", given.display());
-            Err(Failure::usage(what).next("--out FOLDER      takes one of each"))
+            Err(Failure::usage(what).next("--out FOLDER      takes a picture of each"))
         }
         "npz" | "npy" => Ok(Out::Tensors(given.clone())),
         "png" => Ok(Out::Drawing(given.clone())),
+        // A name with an ending is a file's, unless there is such a folder.
+        ending if !ending.is_empty() && !given.is_dir() => {
+            let what = format!("{}: answers are not written as {ending}", given.display());
+            Err(Failure::usage(what)
+                .next("--out FILE.png      draws the answer; FOLDER, one picture for each")
+                .next("--out FILE.npz      keeps the model's outputs; FILE.npy, its only one"))
+        }
         _ => {
             let named = |error| Failure::refused(format!("{}: {error}", given.display()));
             std::fs::create_dir_all(given).map_err(named)?;
@@ -178,11 +191,9 @@ impl<'a> Job<'a> {
     fn new(args: &'a args::Run, engine: &'a Engine) -> Result<Self> {
         let mut staged = crate::task::for_pictures(engine, &args.model, &args.prepare)?;
         crate::task::set(&mut staged, args)?;
-        let labels = match args.prepare.labels {
-            // Stages that were made with these labels may have completed them.
-            Some(_) if staged.task.labels == engine.task().labels => {
-                class_names(engine, &args.prepare)?
-            }
+        // Stages may have completed names, or left them out.
+        let labels = match staged.task.kind.as_str() {
+            "" => class_names(engine, &args.prepare)?,
             _ => staged.task.labels.clone(),
         };
         for note in &staged.task.notes {
@@ -237,14 +248,16 @@ pub fn run(args: &args::Run, engine: &Engine) -> Result {
     let mut job = Job::new(args, engine)?;
     job.many = 1 < files.len();
     let start = Instant::now();
-    let (mut json, mut remarks) = (Vec::new(), Vec::new());
+    let (mut json, mut remarks) = (Listing::default(), Vec::new());
     let mut progress = Progress::new("running");
     for (i, path) in files.iter().enumerate() {
         progress.at(i as f64 / files.len() as f64);
         let out = out(args.out.as_ref(), path, job.many)?;
         let picture = read(path)?;
         let size = [picture.width, picture.height];
-        json.extend(job.run(&path.display().to_string(), picture, &out)?);
+        if let Some(said) = job.run(&path.display().to_string(), picture, &out)? {
+            json.item(&said)?;
+        }
         if let Some(note) = stretched(size, &job.staged, engine, args)
             && !remarks.contains(&note)
         {
@@ -253,7 +266,7 @@ pub fn run(args: &args::Run, engine: &Engine) -> Result {
         }
     }
     if args.json {
-        return show::print(&format!("{}\n", Json::List(json)));
+        return json.finish();
     }
     if job.many {
         let seconds = start.elapsed().as_secs_f64();

@@ -90,16 +90,17 @@ pub fn run(args: &args::Run, engine: &Engine, spec: &Spec) -> Result {
     }
     let missing = || Failure::refused(format!("the model has no input {}", of_table.input));
     let port = engine.net().inputs.get(of_table.input).ok_or_else(missing)?;
-    let mut parts = Vec::new();
-    for path in &args.inputs {
-        parts.push((path, read(path, &of_table, &port.name)?));
-    }
-    // A row of the table need not be a whole input: several may follow each other in it.
     let find = |of_table: &_| table::window(of_table, port);
     let refused = |error: TaskError| {
         crate::task::refused(error.into(), &args.model, args.prepare.task.as_deref())
     };
     let mut window = find(&of_table).map_err(refused)?;
+    let takes = [window.columns, window.rows * window.columns];
+    let mut parts = Vec::new();
+    for path in &args.inputs {
+        parts.push((path, read(path, &of_table, &port.name, &takes)?));
+    }
+    // A row of the table need not be a whole input: several may follow each other in it.
     let free = of_table.length.is_none() && of_table.columns.is_empty() && window.rows == 1;
     if let Some((_, Data::Rows { columns, .. })) = parts.first()
         && free
@@ -153,7 +154,7 @@ pub fn run(args: &args::Run, engine: &Engine, spec: &Spec) -> Result {
 }
 
 /// The numbers of an input.
-fn read(path: &Path, spec: &TableSpec, input: &str) -> Result<Data> {
+fn read(path: &Path, spec: &TableSpec, input: &str, takes: &[usize]) -> Result<Data> {
     if let Some(values) = numbers(path) {
         return Ok(Data::Rows { columns: values.len(), values });
     }
@@ -187,22 +188,35 @@ fn read(path: &Path, spec: &TableSpec, input: &str) -> Result<Data> {
             }
         };
     }
-    let table = csv::read_columns(&bytes, &limits, &spec.columns).map_err(|error| {
-        in_file(error).next("columns = ['a', 'b'] in [table] names those that the model takes")
-    })?;
-    let header = table.header.as_ref().and_then(|header| header.first());
-    let counted = header.is_some_and(|name| {
-        COUNTING.contains(&name.to_ascii_lowercase().as_str()) && spec.columns.is_empty()
-    });
-    let values = table.values.iter().map(|&x| x as f32);
-    if !counted || table.columns < 2 {
-        return Ok(Data::Rows { columns: table.columns, values: values.collect() });
+    let advice = "columns = ['a', 'b'] in [table] names those that the model takes";
+    let rows = |table: csv::Table| Data::Rows {
+        columns: table.columns,
+        values: table.values.iter().map(|&x| x as f32).collect(),
+    };
+    if !spec.columns.is_empty() {
+        let table = csv::read_columns(&bytes, &limits, &spec.columns);
+        return table.map(rows).map_err(|error| in_file(error).next(advice));
     }
-    let name = header.map_or("", String::as_str);
-    show::note(&format!("{shown}: the first column, '{name}', counts rows and is left out"));
-    let columns = table.columns;
-    let values = values.enumerate().filter(|(i, _)| i % columns != 0).map(|(_, x)| x);
-    Ok(Data::Rows { columns: columns - 1, values: values.collect() })
+    // A first column that counts or dates the rows, and one too many at the end, which is a label.
+    let left = std::cell::Cell::new((false, false));
+    let table = csv::read_kept(&bytes, &limits, |names, of| {
+        let first = names.and_then(|names| names.first());
+        let is_counting = |name: &String| COUNTING.contains(&name.to_ascii_lowercase().as_str());
+        let counted = 1 < of && !takes.contains(&of) && first.is_some_and(is_counting);
+        let rest = of - usize::from(counted);
+        let labelled = 1 < rest && !takes.contains(&rest) && takes.contains(&(rest - 1));
+        left.set((counted, labelled));
+        (usize::from(counted)..of - usize::from(labelled)).collect()
+    });
+    let table = table.map_err(|error| in_file(error).next(advice))?;
+    let (counted, labelled) = left.get();
+    if counted {
+        show::note(&format!("{shown}: the first column counts rows and is left out"));
+    }
+    if labelled {
+        show::note(&format!("{shown}: the last column is left out: it may be a label"));
+    }
+    Ok(rows(table))
 }
 
 /// Rows `[N, C]`, windows `[N, L, C]`, or one row `[C]`.

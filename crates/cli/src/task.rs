@@ -269,7 +269,8 @@ pub fn for_pictures(engine: &Engine, path: &Path, given: &Prepare) -> Result<Sta
         && let Some(pipeline) = Pipeline::of(plan).map_err(|error| refusal(error.into(), path))?
         && pipeline.takes("picture")
     {
-        return Ok(Staged { pipeline, task: engine.task().clone() });
+        let labels = crate::verbs::run::class_names(engine, given)?;
+        return Ok(Staged { pipeline, task: embarca::Task { labels, ..engine.task().clone() } });
     }
     let net = engine.net();
     let spec = match described(engine, given, Some(Medium::Picture))? {

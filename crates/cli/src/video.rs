@@ -58,6 +58,7 @@ pub fn concerns(path: &Path) -> bool {
 pub struct Frames {
     video: Video<Box<dyn Read>>,
     decoder: Option<Child>,
+    name: String,
 }
 
 impl Drop for Frames {
@@ -100,12 +101,17 @@ impl Frames {
             }
             None => error.in_file(path).into(),
         })?;
-        Ok(Self { video, decoder })
+        let name = match origin(path) {
+            Some(Origin::Stdin) => "standard input".to_owned(),
+            _ => path.display().to_string(),
+        };
+        Ok(Self { video, decoder, name })
     }
 
     /// The next frame.
     pub fn next(&mut self) -> Result<Option<Image>> {
-        let frame = self.video.frame()?;
+        let frame = self.video.frame();
+        let frame = frame.map_err(|error| error.in_file(Path::new(&self.name)))?;
         if frame.is_none()
             && let Some(decoder) = &mut self.decoder
             && !decoder.wait()?.success()
@@ -175,7 +181,8 @@ impl Meter {
     fn line(&self) -> String {
         let seconds = self.start.elapsed().as_secs_f64().max(1e-9);
         let rate = show::digits(self.frames as f64 / seconds);
-        format!("{} frames, {rate} a second, {} a run", self.frames, show::ms(self.latency))
+        let frames = show::number(self.frames, "frame");
+        format!("{frames}, {rate} a second, {} a run", show::ms(self.latency))
     }
 
     /// The last line.

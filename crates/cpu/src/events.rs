@@ -6,7 +6,7 @@ use crate::stream::Span;
 /// What happens.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Event {
-    /// A class has reached the score at which it counts.
+    /// A class has reached the score at which it counts, for as long as an event lasts at least.
     Begins {
         /// Its number.
         class: usize,
@@ -15,7 +15,7 @@ pub enum Event {
         /// Its score.
         score: f32,
     },
-    /// It has stayed below the score at which it ends.
+    /// It has stayed below the score at which it ends. One that does not count did not begin.
     Ends {
         /// Its number.
         class: usize,
@@ -55,6 +55,8 @@ struct Open {
     score: f32,
     /// Whether spans overlap.
     shared: bool,
+    /// Whether it has been long enough, and its beginning was told.
+    counts: bool,
     /// Where it fell below the score at which it ends.
     below: Option<i64>,
 }
@@ -102,6 +104,7 @@ impl Events {
                 }
             }
             if best == Some(open.class) || stays {
+                events[1] = self.begins(span);
                 return events;
             }
             let changed = best.is_some();
@@ -115,12 +118,27 @@ impl Events {
         if let Some(class) = best.filter(|_| self.open.is_none()) {
             let score = scores[class];
             let [first, last, best] = [span; 3];
-            self.open = Some(Open { class, first, last, best, score, shared: false, below: None });
-            let at = if self.overlap(span) { span.end } else { span.start };
-            let at = (at as f64 / self.rate - self.margin).max(self.last).max(0.0);
-            events[1] = Some(Event::Begins { class, at, score });
+            let (shared, counts, below) = (false, false, None);
+            self.open = Some(Open { class, first, last, best, score, shared, counts, below });
+            events[1] = self.begins(span);
         }
         events
+    }
+
+    /// The beginning of what is open, once that is known to last long enough; `span` is heard now.
+    fn begins(&mut self, span: Span) -> Option<Event> {
+        let shortest = self.shortest;
+        let overlap = self.overlap(span);
+        let open = self.open.as_mut().filter(|open| !open.counts)?;
+        let length = (open.last.end - open.first.start) as f64 / self.rate;
+        if length <= shortest {
+            return None;
+        }
+        open.counts = true;
+        let (class, score) = (open.class, open.score);
+        let at = if overlap { span.end } else { open.first.start };
+        let at = (at as f64 / self.rate - self.margin).max(self.last).max(0.0);
+        Some(Event::Begins { class, at, score })
     }
 
     /// Long spans are clips somewhere in which the event is: it is known when they end.
@@ -150,7 +168,7 @@ impl Events {
             (open.first.start, open.last.end)
         };
         let [start, end] = [start, end].map(|at| at as f64 / self.rate);
-        let counts = self.shortest < end - start;
+        let counts = open.counts;
         let start = (start - self.margin).max(self.last).max(0.0);
         let end = (end + self.margin).max(start);
         self.last = end;
@@ -187,13 +205,34 @@ mod tests {
         assert_eq!(events.finish(1.2), None);
         let close = |a: f64, b: f64| (a - b).abs() < 1e-9;
         let [
-            Event::Begins { class: 0, at, score: 0.6 },
+            Event::Begins { class: 0, at, score: 0.9 },
             Event::Ends { start, end, score: 0.9, counts: true, .. },
         ] = found[..]
         else {
             panic!("{found:?}");
         };
         assert!(close(at, 0.07) && close(start, 0.07) && close(end, 0.73), "{found:?}");
+    }
+
+    #[test]
+    fn what_is_too_short_neither_begins_nor_counts() {
+        // Half a second above the score: not long enough for 0.5, long enough for 0.4.
+        for (shortest, begins) in [(0.5, None), (0.4, Some(0.1))] {
+            let mut events = events(&[("score", 0.5), ("shortest", shortest)]);
+            let mut found = Vec::new();
+            for (i, score) in [0.0, 0.6, 0.6, 0.6, 0.6, 0.6, 0.0].into_iter().enumerate() {
+                let start = 100 * i as i64;
+                let new = events.push(Span { start, end: start + 100 }, &[score]);
+                found.extend(new.into_iter().flatten());
+            }
+            let at = found.iter().find_map(|event| match event {
+                Event::Begins { at, .. } => Some(*at),
+                Event::Ends { .. } => None,
+            });
+            let counts =
+                found.iter().any(|event| matches!(event, Event::Ends { counts: true, .. }));
+            assert_eq!((at, counts), (begins, begins.is_some()), "{found:?}");
+        }
     }
 
     #[test]

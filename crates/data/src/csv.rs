@@ -75,6 +75,28 @@ pub fn read(bytes: &[u8], limits: &DataLimits) -> Result<Table> {
 /// # Errors
 /// As [`read`], and when a name is missing.
 pub fn read_columns(bytes: &[u8], limits: &DataLimits, names: &[String]) -> Result<Table> {
+    read_some(bytes, limits, names, |_, of| (0..of).collect())
+}
+
+/// As [`read`], of the columns alone whose places `kept` yields, from the names of all (where the first line
+/// holds names) and their number. What stands in others need be no number.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_kept(
+    bytes: &[u8],
+    limits: &DataLimits,
+    kept: impl Fn(Option<&[String]>, usize) -> Vec<usize>,
+) -> Result<Table> {
+    read_some(bytes, limits, &[], kept)
+}
+
+fn read_some(
+    bytes: &[u8],
+    limits: &DataLimits,
+    names: &[String],
+    kept: impl Fn(Option<&[String]>, usize) -> Vec<usize>,
+) -> Result<Table> {
     let text = text_of(bytes, limits)?;
     let delimiter = detect(text, &DELIMITERS, false)?;
     let mut chosen = Vec::new();
@@ -91,10 +113,14 @@ pub fn read_columns(bytes: &[u8], limits: &DataLimits, names: &[String]) -> Resu
             let named = cells.iter().any(|cell| !cell.trim().is_empty());
             if named && cells.iter().all(|cell| cell.trim().parse::<f64>().is_err()) {
                 let header: Vec<String> = cells.iter().map(|cell| cell.trim().to_owned()).collect();
-                chosen = choose(&header, names)?;
+                chosen = match names {
+                    [] => kept(Some(&header), header.len()),
+                    names => choose(&header, names)?,
+                };
                 table.header = Some(header);
                 continue;
             }
+            chosen = kept(None, cells.len());
             if !names.is_empty() {
                 let what = "the first line does not name the columns";
                 return Err(DataError::malformed(what).at(format_args!("line {line}")));
@@ -114,18 +140,16 @@ pub fn read_columns(bytes: &[u8], limits: &DataLimits, names: &[String]) -> Resu
             table.values.push(number(cell).map_err(|error| error.at(at(column)))?);
             Ok(())
         };
-        match names {
-            [] => (0..cells.len()).try_for_each(&mut push)?,
-            _ => chosen.iter().copied().try_for_each(&mut push)?,
-        }
+        chosen.iter().copied().try_for_each(&mut push)?;
     }
     if table.values.is_empty() {
         return Err(DataError::malformed("the table has no numbers"));
     }
-    if !names.is_empty() {
-        table.columns = names.len();
-        table.header = Some(names.to_vec());
-    }
+    table.columns = chosen.len();
+    table.header = table.header.map(|header| {
+        let name = |&place: &usize| header.get(place).cloned().unwrap_or_default();
+        chosen.iter().map(name).collect()
+    });
     Ok(table)
 }
 
@@ -476,6 +500,18 @@ mod tests {
         };
         let table = read("day,x,y\nmon,1,2\ntue,3,4\n", &["y", "x"]).unwrap();
         assert_eq!((table.columns, table.values), (2, vec![2.0, 1.0, 4.0, 3.0]));
+        let middle = |text: &str| {
+            let kept =
+                |names: Option<&[String]>, of| (usize::from(names.is_some())..of - 1).collect();
+            let table = read_kept(text.as_bytes(), &DataLimits::default(), kept)?;
+            Ok::<_, DataError>((table.header, table.columns, table.values))
+        };
+        let numbers = vec![1.0, 2.0, 3.0, 4.0];
+        let header = Some(vec!["x".to_owned(), "y".to_owned()]);
+        let want = (header, 2, numbers.clone());
+        assert_eq!(middle("day,x,y,kind\n1 May,1,2,a\n2 May,3,4,b\n").unwrap(), want);
+        assert_eq!(middle("1,2,a\n3,4,b\n").unwrap(), (None, 2, numbers));
+        assert!(middle("1,a,b\n").unwrap_err().to_string().contains("line 1, column 2"));
         let message = read("a,b\n1,2\n", &["c"]).unwrap_err().to_string();
         assert_eq!(message, "there is no column 'c', only a, b");
         assert!(read("1,2\n", &["c"]).unwrap_err().to_string().contains("name the columns"));

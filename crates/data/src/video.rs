@@ -124,7 +124,7 @@ impl<R: Read> Video<R> {
     /// # Errors
     /// The stream breaks off or is damaged.
     pub fn frame(&mut self) -> Result<Option<Image>> {
-        let number = self.frames;
+        let number = self.frames + 1;
         match line(&mut self.reader)? {
             None => return Ok(None),
             Some(line) if line.starts_with("FRAME") => {}

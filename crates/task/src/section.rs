@@ -75,6 +75,17 @@ impl Section {
         })
     }
 
+    /// Leaves names out, and says so, when there is not one for each class: a class has its number then.
+    pub(crate) fn name_classes(&mut self, classes: usize) {
+        let given = self.labels.len();
+        if given != 0 && given != classes {
+            let many = if classes == 1 { "class" } else { "classes" };
+            let note = format!("{given} labels for {classes} {many}; --labels FILE gives others");
+            self.notes.push(note);
+            self.labels.clear();
+        }
+    }
+
     /// The keys of the plan's task section.
     pub fn properties(&self) -> BTreeMap<String, Values> {
         let pairs = |pairs: &[[u32; 2]]| {

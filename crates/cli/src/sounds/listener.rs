@@ -54,6 +54,8 @@ pub struct Listener {
     most_kept: usize,
     /// Answers so far.
     pub answers: usize,
+    /// The end of the sound in seconds, as soon as it is known: nothing is heard beyond.
+    end: f64,
 }
 
 impl Listener {
@@ -69,19 +71,24 @@ impl Listener {
         };
         let (scores, most, sums) = (Vec::new(), Vec::new(), Vec::new());
         let rate = f64::from(rate);
-        Ok(Self { kind, rate, scores, most, sums, heard: Vec::new(), most_kept, answers: 0 })
+        let (heard, answers, end) = (Vec::new(), 0, f64::INFINITY);
+        Ok(Self { kind, rate, scores, most, sums, heard, most_kept, answers, end })
+    }
+
+    /// Says where the sound ends, in seconds.
+    pub fn ends(&mut self, seconds: f64) {
+        self.end = seconds;
     }
 
     /// Reads the answer that the stream has just given; calls `tell` for what begins or ends.
     pub fn hear(&mut self, stream: &Stream, span: Span, tell: &mut dyn FnMut(News)) -> Result {
         self.answers += 1;
-        let most = self.most_kept;
+        let (most, end) = (self.most_kept, self.end);
         if let Kind::Notes(tracker) = &mut self.kind {
             let [notes, onsets] = ["notes", "onsets"].map(|name| stream.pipeline().output(name));
             let (Some(notes), Some(onsets)) = (notes, onsets) else { return Err(missing("notes")) };
             tracker.push(span, notes.data, onsets.data, &mut |note| {
-                push(&note, &mut self.heard, most);
-                tell(News::Ends(note));
+                keep(note, &mut self.heard, most, end, tell);
             });
             return Ok(());
         }
@@ -96,14 +103,15 @@ impl Listener {
         match &mut self.kind {
             Kind::Events(events) => {
                 for event in events.push(span, &self.scores).into_iter().flatten() {
-                    keep(event, &mut self.heard, most, tell);
+                    hear(event, &mut self.heard, most, end, tell);
                 }
             }
             Kind::Classes { last } => {
                 let scores = &self.scores;
                 let best = (0..scores.len()).rev().max_by(|&a, &b| scores[a].total_cmp(&scores[b]));
                 if let Some(class) = best.filter(|best| *last != Some(*best)) {
-                    tell(News::Begins(class, span.start.max(0) as f64 / self.rate, scores[class]));
+                    let at = span.start.max(0) as f64 / self.rate;
+                    tell(News::Begins(class, at.min(end), scores[class]));
                 }
                 *last = best;
             }
@@ -112,20 +120,19 @@ impl Listener {
         Ok(())
     }
 
-    /// Ends what is open at the end of a sound of so many seconds.
-    pub fn finish(&mut self, seconds: f64, tell: &mut dyn FnMut(News)) {
-        let most = self.most_kept;
+    /// Ends what is open at the end of the sound.
+    pub fn finish(&mut self, tell: &mut dyn FnMut(News)) {
+        let (most, end) = (self.most_kept, self.end);
         match &mut self.kind {
             Kind::Events(events) => {
-                if let Some(event) = events.finish(seconds) {
-                    keep(event, &mut self.heard, most, tell);
+                if let Some(event) = events.finish(end) {
+                    hear(event, &mut self.heard, most, end, tell);
                 }
             }
             Kind::Classes { .. } => {}
-            Kind::Notes(tracker) => tracker.finish(&mut |note| {
-                push(&note, &mut self.heard, most);
-                tell(News::Ends(note));
-            }),
+            Kind::Notes(tracker) => {
+                tracker.finish(&mut |note| keep(note, &mut self.heard, most, end, tell));
+            }
         }
         if let Kind::Notes(_) = self.kind {
             self.heard.sort_by(|a, b| a.start.total_cmp(&b.start).then(a.class.cmp(&b.class)));
@@ -177,21 +184,24 @@ fn missing(name: &str) -> Failure {
     Failure::refused(format!("the plan's back does not yield '{name}'"))
 }
 
-fn push(found: &Heard, heard: &mut Vec<Heard>, most: usize) {
+/// Keeps what was heard, up to the end of the sound, and tells it.
+fn keep(found: Heard, heard: &mut Vec<Heard>, most: usize, end: f64, tell: &mut dyn FnMut(News)) {
+    let found = Heard { end: found.end.min(end), ..found };
+    if found.end <= found.start {
+        return;
+    }
     if heard.len() < most {
         heard.push(found.clone());
     }
+    tell(News::Ends(found));
 }
 
-fn keep(event: Event, heard: &mut Vec<Heard>, most: usize, tell: &mut dyn FnMut(News)) {
+fn hear(event: Event, heard: &mut Vec<Heard>, most: usize, limit: f64, tell: &mut dyn FnMut(News)) {
     match event {
-        Event::Begins { class, at, score } => tell(News::Begins(class, at, score)),
-        Event::Ends { class, start, end, score, counts } => {
-            let found = Heard { class, start, end, score };
-            if counts {
-                push(&found, heard, most);
-            }
-            tell(News::Ends(found));
+        Event::Begins { class, at, score } => tell(News::Begins(class, at.min(limit), score)),
+        Event::Ends { class, start, end, score, counts: true } => {
+            keep(Heard { class, start, end, score }, heard, most, limit, tell);
         }
+        Event::Ends { .. } => {}
     }
 }

@@ -16,7 +16,7 @@ use self::source::Source;
 use crate::args;
 use crate::engine::Engine;
 use crate::failure::{Failure, Result};
-use crate::json::Json;
+use crate::json::{Json, Listing};
 use crate::show;
 use crate::term::ranking;
 
@@ -131,12 +131,13 @@ impl<'a> Job<'a> {
             }
         }
         let seconds = count as f64 / f64::from(self.stream.rate());
+        listener.ends(seconds);
         let start = Instant::now();
         if let Some(span) = self.stream.finish().map_err(failed)? {
             listener.hear(&self.stream, span, &mut |new| news.push(new))?;
         }
         meter.add(start);
-        listener.finish(seconds, &mut |new| news.push(new));
+        listener.finish(&mut |new| news.push(new));
         for new in news.drain(..) {
             tell(self, new)?;
         }
@@ -204,7 +205,7 @@ pub fn run(args: &args::Run, engine: &Engine) -> Result<bool> {
         return Err(Failure::usage("--out takes the picture of one sound"));
     }
     let many = 1 < args.inputs.len();
-    let mut json = Vec::new();
+    let mut json = Listing::default();
     for path in &args.inputs {
         let mut source = Source::file(path, job.stream.rate())?;
         let mut picture = args.out.as_ref().map(|_| Spectrogram::new(job.stream.rate()));
@@ -213,7 +214,7 @@ pub fn run(args: &args::Run, engine: &Engine) -> Result<bool> {
             job.listen(&mut source, picture.as_mut(), &mut meter, usize::MAX, &mut |_, _| Ok(()))?;
         let name = path.display().to_string();
         if args.json {
-            json.push(said(&job, &name, &listener, seconds));
+            json.item(&said(&job, &name, &listener, seconds))?;
         } else {
             let head = if many { format!("{name}\n") } else { String::new() };
             show::print(&(head + &text(&job, &listener, seconds)))?;
@@ -227,7 +228,7 @@ pub fn run(args: &args::Run, engine: &Engine) -> Result<bool> {
         }
     }
     if args.json {
-        show::print(&format!("{}\n", Json::List(json)))?;
+        json.finish()?;
     }
     Ok(true)
 }
@@ -371,11 +372,7 @@ fn line(job: &Job<'_>, news: &News, is_json: bool) -> String {
         News::Ends(heard) => {
             let (start, end) = (heard.start, heard.end);
             let label = job.label(heard.class);
-            format!(
-                "{end:8.2} s  {label} ends after {:.2} s  {}\n",
-                end - start,
-                share(heard.score).trim()
-            )
+            format!("{start:8.2} to {end:.2} s  {label}  {}\n", share(heard.score).trim())
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::args::{Prepare, Run};
 use crate::engine::Engine;
 use crate::failure::{Failure, Result};
 use crate::input::{self, Loaded, Sample};
-use crate::json::Json;
+use crate::json::{Json, Listing};
 use crate::media::{self, Data};
 use crate::pictures;
 use crate::progress::Progress;
@@ -193,7 +193,7 @@ fn finish(args: &Run, engine: &mut Engine, samples: Vec<Sample>) -> Result {
     let caps = show::caps();
     let many = 1 < samples.len();
     let top = usize::try_from(args.top).unwrap_or(usize::MAX);
-    let mut json = Vec::new();
+    let mut json = Listing::default();
     let mut progress = Progress::new("running");
     for (i, sample) in samples.iter().enumerate() {
         progress.at(i as f64 / samples.len() as f64);
@@ -221,13 +221,13 @@ fn finish(args: &Run, engine: &mut Engine, samples: Vec<Sample>) -> Result {
         }
         if args.json {
             let name = sample.name.as_str().into();
-            json.push(Json::object([("input", name), ("outputs", Json::List(answers))]));
+            json.item(&Json::object([("input", name), ("outputs", Json::List(answers))]))?;
         } else if args.out.is_none() {
             show::print(&text)?;
         }
     }
     if args.json {
-        return show::print(&format!("{}\n", Json::List(json)));
+        return json.finish();
     }
     match &args.out {
         Some(out) => show::print(&format!("{}\n", out.display())),

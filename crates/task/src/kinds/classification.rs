@@ -99,13 +99,7 @@ pub fn back(spec: &Spec, net: &Net, stage: &mut Stage<'_>, section: &mut Section
     if len == 1 {
         return two(spec, stage, x, section);
     }
-    if !section.labels.is_empty() && section.labels.len() != len {
-        section.notes.push(format!(
-            "{} labels for {len} classes; --labels FILE gives others",
-            section.labels.len()
-        ));
-        section.labels.clear();
-    }
+    section.name_classes(len);
     let mut x = stage.reshape(x, &[Dim::Known(len as i64)])?;
     match spec.scores.unwrap_or(Scores::Probabilities) {
         Scores::Probabilities => {}
@@ -135,12 +129,7 @@ fn two(spec: &Spec, stage: &mut Stage<'_>, x: ValueId, section: &mut Section) ->
     if section.labels.len() == 1 {
         return ranked(stage, x, 1);
     }
-    if !matches!(section.labels.len(), 0 | 2) {
-        let given = section.labels.len();
-        let note = format!("{given} labels for 2 classes; --labels FILE gives others");
-        section.notes.push(note);
-        section.labels.clear();
-    }
+    section.name_classes(2);
     let one = stage.b.scalar(1.0);
     let other = stage.op(ops::Sub {}, &[one, x])?;
     let both = stage.concat(&[other, x], 0)?;

@@ -61,13 +61,7 @@ pub fn recognize(net: &Net) -> Option<Spec> {
 pub fn back(spec: &Spec, net: &Net, stage: &mut Stage<'_>, section: &mut Section) -> Result<()> {
     let x = sounds::probabilities(spec, net, stage)?;
     let classes = stage.known(x)?.iter().product::<usize>();
-    if !section.labels.is_empty() && section.labels.len() != classes {
-        section.notes.push(format!(
-            "{} labels for {classes} classes; --labels FILE gives others",
-            section.labels.len()
-        ));
-        section.labels.clear();
-    }
+    section.name_classes(classes);
     let smooth = spec.events.as_ref().and_then(|events| events.smooth).unwrap_or(SMOOTH);
     let x = sounds::smoothed(stage, x, smooth)?;
     stage.yields("probabilities", x);

@@ -47,15 +47,20 @@ pub fn back(spec: &Spec, net: &Net, stage: &mut Stage<'_>, section: &mut Section
         return Err(TaskError::spec(what));
     }
     let count = names.len();
+    let given = section.labels.len();
+    if given != 0 && given != count {
+        let note = format!("{given} labels for {count} numbers, which the model's names stand for");
+        section.notes.push(note);
+        section.labels.clear();
+    }
     if section.labels.is_empty() {
         // One number needs no name.
         section.labels = if count == 1 { vec![String::new()] } else { names };
     }
-    for (what, given) in [("labels", section.labels.len()), ("units", section.units.len())] {
-        if given != count && given != 0 {
-            let message = format!("{given} {what} for {count} numbers");
-            return Err(TaskError::spec(message).key(what));
-        }
+    let given = section.units.len();
+    if given != count && given != 0 {
+        let what = format!("{given} units for {count} numbers");
+        return Err(TaskError::spec(what).key("units"));
     }
     let numbers = stage.concat(&parts, 0)?;
     stage.yields("numbers", numbers);

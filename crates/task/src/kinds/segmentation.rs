@@ -62,14 +62,20 @@ pub fn back(spec: &Spec, net: &Net, stage: &mut Stage<'_>, section: &mut Section
     let missing = || TaskError::spec(format!("the model has no output {output}"));
     let port = net.outputs.get(output).ok_or_else(missing)?;
     // Without labels, the axis of classes is told by what the other axes are.
-    let classes = match (section.labels.len(), &port.dims[..]) {
-        (0, [_, _, _, Some(c)]) if *c < 256 => *c,
-        (0, [_, Some(c), _, _]) => *c,
-        (labels, _) => labels,
+    let labels = section.labels.len();
+    let classes = match &port.dims[..] {
+        _ if map(port, labels).is_some() => labels,
+        [_, _, _, Some(c)] if *c < 256 => *c,
+        [_, Some(c), _, _] => *c,
+        _ => labels,
     };
+    if map(port, classes).is_some_and(|map| map != Map::Numbers) {
+        section.name_classes(classes);
+    }
     let map = map(port, classes).ok_or_else(|| {
         TaskError::spec(format!("output {output} is no map of classes"))
             .hint("labels = [...] says how many classes there are")
+            .key("kind")
     })?;
     if 256 < classes {
         return Err(TaskError::spec(format!("{classes} classes are more than a mask holds, 256")));

@@ -122,10 +122,15 @@ fn windows(net: &Net) -> Option<(usize, usize, [usize; 2])> {
     let [_, Some(3), Some(width), Some(height)] = net.inputs.first()?.dims[..] else { return None };
     let fits = |side: usize| side.checked_sub(10).map(|rest| rest.div_ceil(2));
     let fits = [fits(width), fits(height)] == cells.map(Some) && cells == others;
-    (net.outputs.len() == 2 && fits && cells != [1, 1]).then_some((boxes, scores, cells))
+    (net.outputs.len() == 2 && fits).then_some((boxes, scores, cells))
 }
 
-/// Caffe's MTCNN `pnet` over more than one window; its axes are width, then height.
+/// Whether MTCNN's first net has the size of its own window.
+pub fn is_one_window(net: &Net) -> bool {
+    windows(net).is_some_and(|(_, _, cells)| cells == [1, 1])
+}
+
+/// Caffe's MTCNN `pnet`; its axes are width, then height.
 pub fn recognize_mtcnn(net: &Net) -> Option<Spec> {
     let (boxes, scores, _) = windows(net).filter(|_| net.format == "Caffe")?;
     let picture = PictureSpec {

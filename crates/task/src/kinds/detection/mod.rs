@@ -166,11 +166,24 @@ pub fn back(spec: &Spec, net: &Net, stage: &mut Stage<'_>, section: &mut Section
         None => recognize(net).and_then(|spec| spec.decoder).ok_or_else(|| {
             TaskError::spec("the outputs are those of no detector that is known")
                 .hint("name one, such as decoder = \"yolov8\"")
+                .key("kind")
         })?,
     };
     let family = FAMILIES.iter().find(|family| family.decoder == decoder);
-    let family = family.ok_or_else(|| TaskError::spec(format!("{decoder:?} finds no boxes")))?;
+    let family =
+        family.ok_or_else(|| TaskError::spec("this decoder finds no boxes").key("decoder"))?;
     let candidates = (family.decode)(spec, net, stage)?;
+    // With a class beside each box, the scores do not tell how many there are.
+    if let (None, Some(dims)) = (candidates.classes, stage.b.ty(candidates.scores).known_dims()) {
+        section.name_classes(dims.last().copied().unwrap_or(0));
+    }
+    if decoder == Decoder::Mtcnn && grids::is_one_window(net) {
+        section.notes.push(
+            "the net looks at one window of 12x12; --shapes data:1x3xWIDTHxHEIGHT makes it look at all of \
+             a picture"
+                .into(),
+        );
+    }
     let (score, overlap) = family.limits;
     let score = stage.scalar("score", spec.score.unwrap_or(score), section);
     let overlap = if candidates.done {
