@@ -3,3 +3,7 @@
 
 #[cfg(all(target_arch = "arm", target_feature = "dsp"))]
 pub mod cortex_m;
+
+// The compiler has no name for Helium; on a core of class M it shows it as the vectors of larger ones.
+#[cfg(all(target_arch = "arm", target_feature = "mclass", target_feature = "neon"))]
+pub mod helium;

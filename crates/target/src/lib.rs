@@ -72,6 +72,7 @@ const DESCRIPTORS: &[(&str, &str)] = &[
     ("cortex-m0plus", include_str!("../../../targets/cortex-m0plus.toml")),
     ("cortex-m3", include_str!("../../../targets/cortex-m3.toml")),
     ("cortex-m4", include_str!("../../../targets/cortex-m4.toml")),
+    ("cortex-m55", include_str!("../../../targets/cortex-m55.toml")),
     ("cortex-m7", include_str!("../../../targets/cortex-m7.toml")),
     ("cpu", include_str!("../../../targets/cpu.toml")),
     ("riscv32imc", include_str!("../../../targets/riscv32imc.toml")),

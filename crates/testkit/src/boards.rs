@@ -1,6 +1,6 @@
 //! A device program on the host, with the portable forms of its steps.
 
-use embarca_kernels::device::{self, Frame, Portable, opcode};
+use embarca_kernels::device::{self, Frame, Portable, helium, opcode};
 use embarca_kernels::{Fault, Kernel, Opcode, portable};
 use embarca_mcu::{Model, Table};
 use embarca_plan::{Device, Unit};
@@ -10,6 +10,10 @@ pub const TABLE: &Table = &[
     (opcode::CONV, device::conv::<Portable>),
     (opcode::DEPTHWISE, device::depthwise::<Portable>),
     (opcode::DENSE, device::dense::<Portable>),
+    (opcode::HELIUM_CONV, helium::conv::<Portable>),
+    (opcode::HELIUM_DEPTHWISE, helium::depthwise::<Portable>),
+    (opcode::HELIUM_DENSE, helium::dense::<Portable>),
+    (opcode::HELIUM_ADD, helium::add::<Portable>),
     (opcode::GENERAL, general),
 ];
 

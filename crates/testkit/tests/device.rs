@@ -10,7 +10,7 @@ use embarca_testkit::random::{Style, case};
 use embarca_testkit::zoo;
 
 /// The families of boards.
-const FAMILIES: &[&str] = &["cortex-m3", "cortex-m4"];
+const FAMILIES: &[&str] = &["cortex-m3", "cortex-m4", "cortex-m55"];
 
 #[test]
 fn random_graphs_are_equal_on_boards() {
@@ -42,7 +42,8 @@ fn one(seed: u64, family: &str) -> bool {
     device.run().unwrap();
     let plain = embarca_opt::decompose(case.model).unwrap();
     for (index, want) in embarca_opt::eval(&plain, &case.inputs).unwrap().iter().enumerate() {
-        assert_eq!(device.output_bytes(index), &want.data[..], "seed {seed}, output {index}");
+        let found = device.output_bytes(index);
+        assert_eq!(found, &want.data[..], "{family}, seed {seed}, output {index}");
     }
     true
 }

@@ -321,8 +321,9 @@ fn place(lives: &Lives, steps: &[Step], overs: &[Over]) -> Result<Memory, Compil
         let at = index as u32 + 1;
         add(count + index, Part { first: at, last: at, at: 0, len: step.scratch().into() });
     }
-    // Kernels may read up to three bytes behind a tensor.
-    let arena = (settle(&mut groups) + 3).next_multiple_of(ALIGN);
+    // Kernels read a few bytes behind a tensor; most at most three.
+    let behind = steps.iter().map(Step::behind).fold(3, u32::max);
+    let arena = (settle(&mut groups) + u64::from(behind)).next_multiple_of(ALIGN);
     let arena = u32::try_from(arena);
     let arena = arena.map_err(|_| CompileError::Limit("the arena exceeds 4 GiB".to_owned()))?;
     let at = |tensor: usize| {

@@ -14,6 +14,7 @@ mod dense;
 mod depthwise;
 mod frame;
 mod general;
+pub mod helium;
 pub mod pack;
 mod parts;
 
@@ -44,4 +45,12 @@ pub mod opcode {
     pub const DEPTHWISE: u16 = 3;
     /// 8-bit matrix times vector: [`super::dense`].
     pub const DENSE: u16 = 4;
+    /// 8-bit convolution, 16 products at a time: [`super::helium::conv`].
+    pub const HELIUM_CONV: u16 = 32;
+    /// 8-bit depthwise convolution, 16 channels at a time: [`super::helium::depthwise`].
+    pub const HELIUM_DEPTHWISE: u16 = 33;
+    /// 8-bit matrix times vector, 16 products at a time: [`super::helium::dense`].
+    pub const HELIUM_DENSE: u16 = 34;
+    /// Sum of two 8-bit tensors, four elements at a time: [`super::helium::add`].
+    pub const HELIUM_ADD: u16 = 35;
 }

@@ -1,10 +1,12 @@
 //! The steps of a device program: which form of a kernel, packed constants, records.
 
 mod dsp;
+mod helium;
 mod layer;
 
 use std::collections::HashMap;
 
+use embarca_kernels::device::helium::{HeliumAdd, HeliumConv, HeliumDense, HeliumDepthwise};
 use embarca_kernels::device::{self, Conv, Dense, Depthwise, GeneralHead, TensorHead, opcode};
 use embarca_kernels::{Signature, Ty};
 use embarca_target::Target;
@@ -35,6 +37,10 @@ enum Form {
     Conv(Conv),
     Depthwise(Depthwise),
     Dense(Dense),
+    HeliumConv(HeliumConv),
+    HeliumDepthwise(HeliumDepthwise),
+    HeliumDense(HeliumDense),
+    HeliumAdd(HeliumAdd),
     General { opcode: u16, record: Vec<u32>, units: u32, constants: HashMap<TensorIndex, u32> },
 }
 
@@ -62,6 +68,10 @@ pub(crate) fn choose(
             ("cortex-m4", "conv2d_i8") => site.dsp_conv(constants)?,
             ("cortex-m4", "depthwise_conv2d_i8") => site.dsp_depthwise(constants)?,
             ("cortex-m4", "dense_i8") => site.dsp_dense(constants)?,
+            ("cortex-m55", "conv2d_i8") => site.helium_conv(constants)?,
+            ("cortex-m55", "depthwise_conv2d_i8") => site.helium_depthwise(constants)?,
+            ("cortex-m55", "dense_i8") => site.helium_dense(constants)?,
+            ("cortex-m55", "sum_i8") => site.helium_add(),
             _ => None,
         };
         let (form, scratch, in_place) = match special {
@@ -88,6 +98,10 @@ impl Step {
             Form::Conv(_) => opcode::CONV,
             Form::Depthwise(_) => opcode::DEPTHWISE,
             Form::Dense(_) => opcode::DENSE,
+            Form::HeliumConv(_) => opcode::HELIUM_CONV,
+            Form::HeliumDepthwise(_) => opcode::HELIUM_DEPTHWISE,
+            Form::HeliumDense(_) => opcode::HELIUM_DENSE,
+            Form::HeliumAdd(_) => opcode::HELIUM_ADD,
             Form::General { .. } => opcode::GENERAL,
         }
     }
@@ -112,7 +126,16 @@ impl Step {
         match &self.form {
             Form::Conv(conv) => Some(dsp::lead(conv)),
             Form::Depthwise(step) => dsp::bands_lead(step),
+            Form::HeliumConv(step) => helium::lead(step),
             _ => self.in_place.then_some(0),
+        }
+    }
+
+    /// Bytes that the step reads behind its first input.
+    pub fn behind(&self) -> u32 {
+        match &self.form {
+            Form::HeliumConv(step) => step.scratch().map_or(0, |[_, behind]| behind),
+            _ => 0,
         }
     }
 
@@ -126,6 +149,13 @@ impl Step {
             Form::Conv(conv) => words(&Conv { x, y, scratch, ..*conv }),
             Form::Depthwise(step) => words(&Depthwise { x, y, scratch, ..*step }),
             Form::Dense(dense) => words(&Dense { x, y, ..*dense }),
+            Form::HeliumConv(step) => words(&HeliumConv { x, y, scratch, ..*step }),
+            Form::HeliumDepthwise(step) => words(&HeliumDepthwise { x, y, scratch, ..*step }),
+            Form::HeliumDense(step) => words(&HeliumDense { x, y, ..*step }),
+            Form::HeliumAdd(step) => {
+                let b = self.inputs.get(1).copied().flatten().map_or(0, at);
+                words(&HeliumAdd { a: x, b, y, ..*step })
+            }
             Form::General { opcode, record, units, constants } => {
                 let count = |n: usize| {
                     u8::try_from(n).ok().filter(|n| usize::from(*n) <= device::MOST_TENSORS)
