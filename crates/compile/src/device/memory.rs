@@ -157,7 +157,7 @@ fn candidates(lives: &Lives, sized: &Sized<'_>, steps: &[Step]) -> Vec<Over> {
             }
         }
     }
-    let saved = |over: &Over| lives.lens[over.x].min(lives.lens[over.y]).saturating_sub(over.lead);
+    let saved = |over: &Over| lives.lens[over.x].min(lives.lens[over.y].saturating_sub(over.lead));
     list.retain(|over| 0 < saved(over));
     list.sort_by_key(|over| core::cmp::Reverse(saved(over)));
     list

@@ -108,7 +108,8 @@ pub(super) fn lead(step: &HeliumConv) -> Option<u32> {
         }
     } else if step.upright == 1 {
         // Lines are columns: each result takes the place of its input.
-        return (step.input == step.output && step.stride == [1, 1]).then_some(0);
+        let alike = step.input == step.output && step.stride == [1, 1];
+        return (alike && step.pad[1] < step.kernel[1]).then_some(0);
     } else {
         for line in 0..out_h {
             let read = line * stride_h + u64::from(step.kernel[0]);
@@ -253,7 +254,8 @@ impl Site<'_> {
             reserved: [0; 2],
         };
         let Ok(scratch) = step.scratch() else { return Ok(None) };
-        let in_place = shape.input == shape.output && shape.stride == [1, 1];
+        let before = shape.pad[0] < shape.kernel[0] && shape.pad[1] < shape.kernel[1];
+        let in_place = shape.input == shape.output && shape.stride == [1, 1] && before;
         Ok(Some((Form::HeliumDepthwise(step), scratch, in_place)))
     }
 

@@ -75,7 +75,11 @@ impl HeliumDepthwise {
 pub fn depthwise<P: Helium>(frame: &Frame<'_>) -> Result<(), Fault> {
     let step: &HeliumDepthwise = frame.params()?;
     let len = step.scratch()?;
-    if 1 < step.upright || 2 < step.exact || step.reserved != [0; 2] || step.scratch % 16 != 0 {
+    if 1 < step.upright
+        || 2 < step.exact
+        || step.reserved != [0; 2]
+        || !step.scratch.is_multiple_of(16)
+    {
         return Err(Fault::Record);
     }
     let [height, width, channels] = step.input.map(u32::from);
@@ -101,8 +105,10 @@ pub fn depthwise<P: Helium>(frame: &Frame<'_>) -> Result<(), Fault> {
     let all = (output[0] - 1) * stride[0] + kernel[0];
     let before = pad[0].min(all);
     let inside = input[0].min(all - before);
-    let blocks = weights.chunks_exact((taps * 16) as usize).zip(params.chunks_exact(COLUMN_PARAMS));
-    for (first, (weights, params)) in (0u32..).step_by(16).zip(blocks) {
+    for block in 0..blocks {
+        let first = block * 16;
+        let weights = weights.get((first * taps) as usize..).unwrap_or_default();
+        let params = params.get(block as usize * COLUMN_PARAMS..).unwrap_or_default();
         let mut line = Line {
             to: scratch,
             cell: kernel[1] * 16,
