@@ -32,6 +32,7 @@ pub struct Machine {
 const ARM: &str = "qemu-system-arm";
 const PORTABLE: &str = "embarca_kernels::device::Portable";
 const DSP: &str = "embarca_simd::cortex_m::Dsp";
+const HELIUM: &str = "embarca_simd::helium::Mve";
 
 const MPS2: Machine = Machine {
     core: "cortex-m3",
@@ -71,6 +72,7 @@ const MACHINES: &[Machine] = &[
         core: "cortex-m55",
         triple: "thumbv8m.main-none-eabi",
         cpu: Some("cortex-m55"),
+        parts: HELIUM,
         args: &["-M", "mps3-an547", "-cpu", "cortex-m55"],
         flash: (0, 512 << 10),
         ram: (0x2000_0000, 512 << 10),

@@ -12,6 +12,10 @@ const STEPS: &[(u16, &str, &str)] = &[
     (opcode::CONV, "conv", "embarca_kernels::device::conv::<PARTS>"),
     (opcode::DEPTHWISE, "depthwise", "embarca_kernels::device::depthwise::<PARTS>"),
     (opcode::DENSE, "dense", "embarca_kernels::device::dense::<PARTS>"),
+    (opcode::HELIUM_CONV, "conv", "embarca_kernels::device::helium::conv::<PARTS>"),
+    (opcode::HELIUM_DEPTHWISE, "depthwise", "embarca_kernels::device::helium::depthwise::<PARTS>"),
+    (opcode::HELIUM_DENSE, "dense", "embarca_kernels::device::helium::dense::<PARTS>"),
+    (opcode::HELIUM_ADD, "add", "embarca_kernels::device::helium::add::<PARTS>"),
 ];
 
 /// A step that a firmware links.
