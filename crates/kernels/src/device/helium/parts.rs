@@ -92,7 +92,7 @@ pub struct Columns<'a> {
     pub taps: u32,
     /// Weights of 16 channels for each tap, [`pack::columns`](super::pack::columns).
     pub weights: &'a [u8],
-    /// [`pack::column_params`](super::pack::column_params).
+    /// [`pack::params`](super::pack::params).
     pub params: &'a [u8],
     /// From the first result on.
     pub y: Bytes<'a>,
