@@ -44,6 +44,25 @@ pub(super) fn run(v: &Vector<'_>) {
     unsafe { vector(&mut args) };
 }
 
+/// Four sums rescaled to the right, with ties away from zero, and stored.
+macro_rules! finish {
+    () => {
+        concat!(
+            "vldrw.u32 q1, [r7], #16\n",
+            "vqrdmulh.s32 q0, q0, q1\n",
+            "vldrb.s32 q1, [r7], #4\n",
+            "vand q5, q0, q1\n",
+            "vshr.s32 q5, q5, #31\n",
+            "vadd.i32 q0, q0, q5\n",
+            "vrshl.s32 q0, q0, q1\n",
+            "vqadd.s32 q0, q0, r3\n",
+            "vmax.s32 q0, q0, q2\n",
+            "vmin.s32 q0, q0, q3\n",
+            "vstrb.32 q0, [r5], #4\n",
+        )
+    };
+}
+
 /// # Safety
 /// The pointers hold what the loop reads and writes.
 #[unsafe(naked)]
@@ -56,6 +75,10 @@ unsafe extern "C" fn vector(args: &mut Args) {
         "vdup.32 q3, r2",
         "add r1, r0, #24",
         "ldm r1, {{r5, r7, r8, r10}}",
+        "cmp r8, #16",
+        "beq 10f",
+        "cmp r8, #1",
+        "beq 10f",
         "1:", // four outputs; r0 the arguments
         "ldrd r9, r2, [r0]",
         "mov r1, r10",
@@ -126,5 +149,45 @@ unsafe extern "C" fn vector(args: &mut Args) {
         "vadd.i32 q0, q0, q4",
         "vpop {{d8-d11}}",
         "b 4b",
+        "10:", // 16 inputs or one: whole groups of outputs, shifts to the right
+        "ldm r0, {{r1, r2, r3, r4}}", // x, outputs, zero, exact
+        "lsr r9, r2, #2",
+        "lsls r2, r2, #30",
+        "bne 1b",
+        "cmp r4, #1",
+        "bgt 1b",
+        "vpush {{d8-d11}}",
+        "dls lr, r9",
+        "cmp r8, #1",
+        "beq 12f",
+        "vldrb.u8 q4, [r1]",
+        "11:",
+        "vldrb.u8 q0, [r10, #16]",
+        "vldrb.u8 q1, [r10, #32]",
+        "vmladav.s8 r2, q0, q4",
+        "vldrb.u8 q0, [r10, #48]",
+        "vmladav.s8 r4, q1, q4",
+        "vldrb.u8 q1, [r10], #64",
+        "vmladav.s8 r6, q0, q4",
+        "vmladav.s8 r0, q1, q4",
+        "vldrw.u32 q1, [r7], #16",
+        "vmov q0[2], q0[0], r0, r4",
+        "vmov q0[3], q0[1], r2, r6",
+        "vadd.i32 q0, q0, q1",
+        finish!(),
+        "le lr, 11b",
+        "vpop {{d8-d11}}",
+        "pop {{r0, r4-r11, pc}}",
+        "12:",
+        "ldrsb r2, [r1]",
+        "mov r1, r10",
+        "13:",
+        "vldrb.s32 q1, [r1], #4",
+        "vldrw.u32 q0, [r7], #16",
+        "vmla.s32 q0, q1, r2",
+        finish!(),
+        "le lr, 13b",
+        "vpop {{d8-d11}}",
+        "pop {{r0, r4-r11, pc}}",
     )
 }

@@ -38,24 +38,29 @@ pub struct HeliumDense {
 /// Runs or checks the step.
 pub fn dense<P: Helium>(frame: &Frame<'_>) -> Result<(), Fault> {
     let step: &HeliumDense = frame.params()?;
-    let [rows, inputs, outputs] = [step.rows, step.inputs, step.outputs].map(u32::from);
+    let (rows, inputs, outputs) =
+        (u32::from(step.rows), u32::from(step.inputs), u32::from(step.outputs));
     if inputs == 0 || outputs == 0 || 2 < step.exact || step.reserved != [0; 2] {
         return Err(Fault::Record);
     }
+    if !(step.weights | step.params).is_multiple_of(4) {
+        return Err(Fault::Shape);
+    }
     // Products of two 16-bit sizes.
-    let x = view(frame.arena, step.x, rows * inputs)?;
-    let y = view(frame.arena, step.y, rows * outputs)?;
-    let weights = frame.constants(step.weights, inputs * outputs)?;
-    let params = frame.constants(step.params, outputs.div_ceil(4) * BLOCK_PARAMS as u32)?;
+    let mut x = view(frame.arena, step.x, rows * inputs)?;
+    let mut y = view(frame.arena, step.y, rows * outputs)?;
+    let weights = view(frame.constants, step.weights, inputs * outputs)?;
+    let blocks = outputs.div_ceil(4) * BLOCK_PARAMS as u32;
+    let params = view(frame.constants, step.params, blocks)?;
     if frame.dry {
         return Ok(());
     }
     let scale = Scale { zero: step.out_zero, act: step.act, exact: step.exact };
-    let mut at = [0, 0];
-    for _ in 0..rows {
-        let (x, y) = (view(x, at[0], inputs)?, view(y, at[1], outputs)?);
-        P::vector(&Vector { x, weights, params, y, scale });
-        at = [at[0] + inputs, at[1] + outputs];
+    while let (Some((first, xs)), Some((result, ys))) =
+        (x.split_at_checked(inputs as usize), y.split_at_checked(outputs as usize))
+    {
+        P::vector(&Vector { x: first, weights, params, y: result, scale });
+        (x, y) = (xs, ys);
     }
     Ok(())
 }
