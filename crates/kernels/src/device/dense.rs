@@ -2,7 +2,8 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::{Frame, Parts, clamp, frame::product};
+use super::frame::mul;
+use super::{Frame, Parts, Vector, clamp};
 use crate::Fault;
 
 /// The record.
@@ -15,8 +16,11 @@ pub struct Dense {
     pub y: u32,
     /// Offset of the weights in the constants, [`pack::quads`](super::pack::quads).
     pub weights: u32,
-    /// Offset of the parameters: 64 bytes for four channels.
+    /// Offset of the parameters: for four channels 16 bytes, and 48 more unless one factor serves
+    /// all; see [`Vector::params`].
     pub params: u32,
+    /// Multiplier, addend and shift of all outputs; zeros when each has its own.
+    pub factor: [i32; 3],
     /// Vectors.
     pub rows: u16,
     /// Elements of an input vector.
@@ -25,29 +29,45 @@ pub struct Dense {
     pub outputs: u16,
     /// Bounds of the result.
     pub act: [i8; 2],
+    /// [`UNIFORM`], [`RECTIFIED`](super::RECTIFIED).
+    pub flags: u32,
 }
+
+/// [`Dense::flags`]: one factor serves all outputs.
+pub const UNIFORM: u32 = 2;
 
 /// Runs or checks the step.
 pub fn dense<P: Parts>(frame: &Frame<'_>) -> Result<(), Fault> {
     let step: &Dense = frame.params()?;
-    let [rows, inputs, outputs] = [step.rows, step.inputs, step.outputs].map(u32::from);
-    if inputs == 0 || outputs == 0 {
+    let (rows, inputs) = (u32::from(step.rows), u32::from(step.inputs));
+    let outputs = u32::from(step.outputs);
+    if inputs == 0 || outputs == 0 || 3 < step.flags {
         return Err(Fault::Record);
     }
     let (groups, quads) = (inputs.div_ceil(4), outputs.div_ceil(4));
+    let uniform = step.flags & UNIFORM != 0;
     // The last group may reach behind the input; its weights there are zero.
-    let x = frame.arena(step.x, product(&[rows, inputs])? + (groups * 4 - inputs))?;
-    let y = frame.arena(step.y, product(&[rows, outputs])?)?;
-    let weights = frame.constants(step.weights, product(&[groups, quads, 16])?)?;
-    let params = frame.constants(step.params, quads * 64)?;
+    let x = frame.arena(step.x, mul(rows, inputs)?.saturating_add(3))?;
+    let y = frame.arena(step.y, mul(rows, outputs)?)?;
+    let weights = frame.constants(step.weights, mul(groups * quads, 16)?)?;
+    let params = frame.constants(step.params, quads * if uniform { 16 } else { 64 })?;
     if frame.dry {
         return Ok(());
     }
-    for row in 0..rows {
-        let x = x.get((row * inputs) as usize..).unwrap_or_default();
-        let y = y.get((row * outputs) as usize..).unwrap_or_default();
-        let x = x.get(..inputs as usize).unwrap_or_default();
-        P::dense(x, weights, params, y.get(..outputs as usize).unwrap_or_default());
+    let mut vector = Vector {
+        x,
+        weights,
+        params,
+        y,
+        inputs,
+        outputs,
+        factor: uniform.then_some(&step.factor),
+        rectified: step.flags & u32::from(super::RECTIFIED) != 0,
+    };
+    for _ in 0..rows {
+        P::dense(&vector);
+        vector.x = vector.x.get(inputs as usize..).unwrap_or_default();
+        vector.y = vector.y.get(outputs as usize..).unwrap_or_default();
     }
     clamp(y, step.act);
     Ok(())

@@ -57,8 +57,20 @@ impl<'a> Frame<'a> {
     }
 }
 
+/// The product of two sizes; a `TooLarge` fault beyond 31 bits.
+#[inline(always)]
+pub(super) fn mul(a: u32, b: u32) -> Result<u32, Fault> {
+    match u64::from(a) * u64::from(b) {
+        product if product < 1 << 31 => Ok(product as u32),
+        _ => Err(Fault::TooLarge),
+    }
+}
+
 /// The product of sizes; a `TooLarge` fault beyond 31 bits.
-pub(super) fn product(sizes: &[u32]) -> Result<u32, Fault> {
-    let product = sizes.iter().try_fold(1u32, |product, &size| product.checked_mul(size));
-    product.filter(|&product| product < 1 << 31).ok_or(Fault::TooLarge)
+pub(super) fn product<const N: usize>(sizes: &[u32; N]) -> Result<u32, Fault> {
+    let mut product = 1;
+    for &size in sizes {
+        product = mul(product, size)?;
+    }
+    Ok(product)
 }

@@ -19,11 +19,11 @@ pub mod pack;
 mod parts;
 
 pub use conv::{Conv, RECTIFIED, REVERSE, conv};
-pub use dense::{Dense, dense};
+pub use dense::{Dense, UNIFORM, dense};
 pub use depthwise::{Depthwise, depthwise};
 pub use frame::{Byte, Bytes, Frame, bytes_of};
 pub use general::{ABSENT, ARENA, CONSTANTS, GeneralHead, MOST_TENSORS, TensorHead, general};
-pub use parts::{Block, Parts, Planes, Portable, Split, Widen, clamp, rescale};
+pub use parts::{Block, Parts, Planes, Portable, Split, Vector, Widen, clamp, rescale};
 
 use crate::Fault;
 

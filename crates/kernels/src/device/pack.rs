@@ -27,18 +27,27 @@ pub const fn quads_len(inputs: usize, outputs: usize) -> usize {
 }
 
 /// Weights `[outputs][inputs]` for [`super::dense`]: outputs in fours; for each group of four
-/// inputs elements 0 and 2 of outputs 0 and 1, then of 2 and 3, then elements 1 and 3 likewise.
-pub fn quads(weights: &[i8], inputs: usize, out: &mut [i8]) {
+/// inputs elements 0 and 2 of outputs 0 and 1, then of 2 and 3, then elements 1 and 3 likewise. Two
+/// outputs share 16 bits: 256 times the second plus the first.
+///
+/// Whether they fit: -128 beside a negative first does not.
+pub fn quads(weights: &[i8], inputs: usize, out: &mut [i8]) -> bool {
     let groups = inputs.div_ceil(4);
-    out.fill(0);
-    for (index, &w) in weights.iter().enumerate() {
-        let (output, k) = (index / inputs.max(1), index % inputs.max(1));
-        let (quad, side) = (output / 4, output % 4);
-        let at = (quad * groups + k / 4) * 16 + k % 2 * 8 + side / 2 * 4 + k % 4 / 2 * 2 + side % 2;
-        if let Some(out) = out.get_mut(at) {
-            *out = w;
-        }
+    let outputs = weights.len() / inputs.max(1);
+    let weight = |output: usize, k: usize| {
+        let inside = output < outputs && k < inputs;
+        if inside { weights.get(output * inputs + k).copied().unwrap_or(0) } else { 0 }
+    };
+    let mut fits = true;
+    for (index, pair) in out.chunks_exact_mut(2).enumerate() {
+        let (quad, group) = (index / 8 / groups.max(1), index / 8 % groups.max(1));
+        let (odd, second, half) = (index % 8 / 4, index % 4 / 2, index % 2);
+        let (output, k) = (quad * 4 + second * 2, group * 4 + odd + half * 2);
+        let both = i32::from(weight(output + 1, k)) * 256 + i32::from(weight(output, k));
+        fits &= i16::try_from(both).is_ok();
+        pair.iter_mut().zip((both as i16).to_le_bytes()).for_each(|(to, b)| *to = b as i8);
     }
+    fits
 }
 
 /// Weights `[3][3][channels]` for [`super::depthwise`]: the nine taps of four channels together.

@@ -101,6 +101,28 @@ pub struct Split<'a> {
     pub odd: bool,
 }
 
+/// A vector times a matrix.
+#[derive(Clone, Copy, Debug)]
+pub struct Vector<'a> {
+    /// From the first input on, in whole groups of four.
+    pub x: Bytes<'a>,
+    /// [`pack::quads`](super::pack::quads).
+    pub weights: &'a [u8],
+    /// For four outputs: the bias of output 0, 256 times that of output 1 plus that of output 0, the
+    /// same of 2 and 3. Unless there is a common factor, multiplier, addend and shift of each follow.
+    pub params: &'a [u8],
+    /// From the first output on.
+    pub y: Bytes<'a>,
+    /// Inputs, at least 1.
+    pub inputs: u32,
+    /// Outputs, at least 1.
+    pub outputs: u32,
+    /// Multiplier, addend and shift of all outputs.
+    pub factor: Option<&'a [i32; 3]>,
+    /// As in [`Block::rectified`]; only with a common factor.
+    pub rectified: bool,
+}
+
 /// The inner loops.
 pub trait Parts {
     /// Widens runs of bytes of positions at equal distances.
@@ -118,9 +140,8 @@ pub trait Parts {
     fn split(split: &Split<'_>);
     /// Computes lines.
     fn planes(planes: &Planes<'_>);
-    /// `y = x w`: `k` inputs, four output channels at a time, [`pack::quads`](super::pack::quads);
-    /// for four channels four biases, then multiplier, addend and shift of each.
-    fn dense(x: Bytes<'_>, weights: &[u8], params: &[u8], y: Bytes<'_>);
+    /// Computes a vector times a matrix.
+    fn dense(vector: &Vector<'_>);
 }
 
 /// `acc` rescaled, with the zero point inside the addend, saturated to 8 bits.
@@ -288,22 +309,31 @@ impl Parts for Portable {
         }
     }
 
-    fn dense(x: Bytes<'_>, weights: &[u8], params: &[u8], y: Bytes<'_>) {
-        let groups = x.len().div_ceil(4);
-        for channel in 0..y.len() {
+    fn dense(vector: &Vector<'_>) {
+        let groups = vector.inputs.div_ceil(4) as usize;
+        let words = if vector.factor.is_some() { 4 } else { 16 };
+        for channel in 0..vector.outputs as usize {
             let (quad, side) = (channel / 4, channel % 4);
-            let mut sum = word(params, quad * 16 + side);
-            for k in 0..x.len() {
-                let at = (quad * groups + k / 4) * 16
-                    + k % 2 * 8
-                    + side / 2 * 4
-                    + k % 4 / 2 * 2
-                    + side % 2;
-                let w = weights.get(at).map_or(0, |&w| i32::from(w as i8));
-                sum = sum.wrapping_add(w * i32::from(byte(x, k)));
+            let param = |index: usize| word(vector.params, quad * words + index);
+            // The second of two outputs shares its 16 bits with the first.
+            let first = param(side / 2 * 2);
+            let mut sum = match side % 2 {
+                0 => first,
+                _ => param(side).wrapping_sub(first) >> 8,
+            };
+            for k in 0..vector.inputs as usize {
+                let at = (quad * groups + k / 4) * 16 + k % 2 * 8 + side / 2 * 4 + k % 4 / 2 * 2;
+                let both = match vector.weights.get(at..) {
+                    Some([low, high, ..]) => i16::from_le_bytes([*low, *high]),
+                    _ => 0,
+                };
+                let low = i32::from(both as i8);
+                let w = if side % 2 == 0 { low } else { (i32::from(both) - low) >> 8 };
+                sum = sum.wrapping_add(w * i32::from(byte(vector.x, k)));
             }
-            let factor = [0, 1, 2].map(|index| word(params, quad * 16 + 4 + side * 3 + index));
-            set(y, channel, rescale(sum, factor));
+            let own = || [0, 1, 2].map(|index| param(4 + side * 3 + index));
+            let factor = vector.factor.copied().unwrap_or_else(own);
+            set(vector.y, channel, rescale(sum, factor));
         }
     }
 }

@@ -9,7 +9,7 @@ mod block;
 mod dense;
 mod planes;
 
-use embarca_kernels::device::{Block, Bytes, Parts, Planes, Split, Widen};
+use embarca_kernels::device::{Block, Bytes, Parts, Planes, Split, Vector, Widen};
 
 /// The loops of [`Parts`] in DSP instructions.
 #[derive(Clone, Copy, Debug)]
@@ -44,8 +44,8 @@ impl Parts for Dsp {
         planes::run(planes);
     }
 
-    fn dense(x: Bytes<'_>, weights: &[u8], params: &[u8], y: Bytes<'_>) {
-        dense::run(x, weights, params, y);
+    fn dense(vector: &Vector<'_>) {
+        dense::run(vector);
     }
 }
 

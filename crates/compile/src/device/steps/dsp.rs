@@ -1,6 +1,6 @@
 //! Steps for cores that multiply pairs of 16-bit numbers (the DSP extension).
 
-use embarca_kernels::device::{Conv, Dense, Depthwise, RECTIFIED, REVERSE, pack};
+use embarca_kernels::device::{Conv, Dense, Depthwise, RECTIFIED, REVERSE, UNIFORM, pack};
 use embarca_kernels::spatial::Window;
 use embarca_kernels::tail::TailI8;
 use embarca_kernels::{conv2d, depthwise_conv2d};
@@ -301,24 +301,39 @@ impl Site<'_> {
         }
         let Some(scale) = Factors::new(&mut layer) else { return Ok(None) };
         let mut packed = vec![0; pack::quads_len(inputs.into(), outputs.into())];
-        pack::quads(&layer.weights, inputs.into(), &mut packed);
+        let fits = pack::quads(&layer.weights, inputs.into(), &mut packed);
+        // The loops find the second of two sums in 24 bits, a part of the vector at a time.
+        let narrow = layer.biases.iter().all(|bias| (-1 << 22..1 << 22).contains(bias));
+        if !fits || !narrow {
+            return Ok(None);
+        }
+        let first = scale.factors.first().copied().unwrap_or_default();
+        let uniform = scale.factors.iter().all(|factor| *factor == first);
         let mut params = Vec::new();
         for (biases, factors) in layer.biases.chunks(4).zip(scale.factors.chunks(4)) {
             let side = |i| biases.get(i).copied().unwrap_or(0);
-            params.extend([0, 1, 2, 3].map(side));
-            for i in 0..4 {
+            let both = |i: usize| side(i + 1).wrapping_mul(256).wrapping_add(side(i));
+            params.extend([side(0), both(0), side(2), both(2)]);
+            for i in (0..4).filter(|_| !uniform) {
                 params.extend(factors.get(i).copied().unwrap_or([0, 0, 1]));
             }
         }
+        let flags = match (uniform, scale.rectified) {
+            (true, 1) => UNIFORM | u32::from(RECTIFIED),
+            (true, _) => UNIFORM,
+            _ => 0,
+        };
         let dense = Dense {
             x: 0,
             y: 0,
             weights: constants.add(packed.as_bytes())?,
             params: constants.add(params.as_bytes())?,
+            factor: if uniform { first } else { [0; 3] },
             rows,
             inputs,
             outputs,
-            act: [tail.act_min as i8, tail.act_max as i8],
+            act: layer.act,
+            flags,
         };
         Ok(Some((Form::Dense(dense), 0, false)))
     }
