@@ -46,6 +46,8 @@ pub enum Verb {
     Bench(Bench),
     /// A plan in an emulated microcontroller: answers, instructions, memory
     Emulate(Emulate),
+    /// A plan as what goes into a project: a Rust crate, a C library, or a firmware
+    Emit(Emit),
     /// The machines and boards that Embarca knows
     Targets(Targets),
     /// A completion script for your shell
@@ -355,6 +357,44 @@ pub struct Emulate {
     /// For programs
     #[arg(long)]
     pub json: bool,
+}
+
+/// `emit`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  embarca emit kws.plan --as c                         a header and a static library
+  embarca emit kws.tflite --for cortex-m4 --as rust    a no_std crate with all that it needs
+  embarca emit kws.plan --as firmware -o out           an ELF file for the emulator")]
+pub struct Emit {
+    /// A plan for a microcontroller, or an ONNX, TFLite or Caffe model
+    #[arg(value_name = "MODEL|PLAN")]
+    pub model: PathBuf,
+    /// As what
+    #[arg(long = "as", value_enum, value_name = "FORM")]
+    pub form: EmitForm,
+    /// The target [default: what the plan is for]
+    #[arg(long = "for", value_name = "TARGET")]
+    pub target: Option<String>,
+    /// The folder [default: beside the plan, with the form in its name]
+    #[arg(long, short, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub open: Open,
+    /// For programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What a plan is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EmitForm {
+    /// A `no_std` crate with the sources that it needs.
+    Rust,
+    /// A header and a static library.
+    C,
+    /// A program that boots, runs the model and prints what it answers.
+    Firmware,
 }
 
 /// `targets`

@@ -46,6 +46,7 @@ fn main() -> ExitCode {
         Verb::Run(args) => verbs::run::run(&args),
         Verb::Compare(args) => verbs::compare::run(&args),
         Verb::Bench(args) => verbs::bench::run(&args),
+        Verb::Emit(args) => verbs::emit::run(&args),
         Verb::Emulate(args) => verbs::emulate::run(&args),
         Verb::Targets(args) => verbs::targets::run(&args),
         Verb::Completions(args) => verbs::completions::run(&args),

@@ -10,6 +10,7 @@ use crate::cache::{Cache, put};
 use crate::crates::{Crate, Shell, program};
 use crate::elf::Elf;
 use crate::error::{Error, Result, at};
+use crate::gate::{Examined, examine, traffic};
 use crate::machine::Machine;
 use crate::sources::Sources;
 use crate::steps;
@@ -71,6 +72,12 @@ pub struct Emulation {
     pub flash: Vec<(String, u64)>,
     /// Bytes of the plan.
     pub plan: u64,
+    /// Words that a warm run loads.
+    pub loads: u64,
+    /// Words that it stores.
+    pub stores: u64,
+    /// What the program tells of panics, traps and its stack.
+    pub examined: Examined,
     /// The program.
     pub elf: PathBuf,
 }
@@ -112,25 +119,37 @@ pub fn emulate(job: &Job<'_>, cache: &Cache, progress: &mut dyn FnMut(&str)) -> 
     let work = Work::new(cache)?;
     let name = "firmware";
     program(&model, Shell::Measure, &sources, &work.folder, name)?;
-    let built = build(&toolchain, machine, cache, &work.folder, name, progress)?;
+    let made = build(&toolchain, machine, cache, &work.folder, name, progress)?;
+    let elf = read(&made)?;
+    put(&work.folder.join("firmware.elf"), &made)?;
 
     progress("running");
     put(&work.folder.join("input.bin"), &inputs(&model, job.runs)?)?;
-    let regions = run(&qemu, machine, &plugin, &built.elf, &work.folder)?;
+    let regions = run(&qemu, machine, &plugin, &elf, &work.folder)?;
     let path = work.folder.join("output.bin");
     let answer = fs::read(&path).map_err(at(&path))?;
     let keep = cache.path("last.elf");
-    put(&keep, &fs::read(&built.path).map_err(at(&built.path))?)?;
-    found(&model, job, &built.elf, &regions, &answer, keep)
+    put(&keep, &made)?;
+    found(&model, job, &elf, &regions, &answer, keep)
+}
+
+/// A program that was built.
+pub(crate) fn read(bytes: &[u8]) -> Result<Elf> {
+    Elf::read(bytes).ok_or_else(|| Error::new("what was built is no program for a board"))
+}
+
+/// Whether a function of a firmware is one of the model's steps.
+pub(crate) fn is_step(name: &str) -> bool {
+    name.contains("5model") && name.contains("step_")
 }
 
 /// A folder of this process in the cache, removed at the end.
-struct Work {
-    folder: PathBuf,
+pub(crate) struct Work {
+    pub folder: PathBuf,
 }
 
 impl Work {
-    fn new(cache: &Cache) -> Result<Self> {
+    pub fn new(cache: &Cache) -> Result<Self> {
         let folder = cache.path(&format!("work-{}", std::process::id()));
         fs::create_dir_all(&folder).map_err(at(&folder))?;
         Ok(Self { folder })
@@ -210,9 +229,9 @@ fn run(
         symbol("measure_begin")?,
         symbol("measure_end")?
     );
-    for (name, address) in &elf.symbols {
-        if name.starts_with("embarca_step_") {
-            plugin += &format!(",step={}", address & !1);
+    for (address, _, name) in &elf.functions {
+        if is_step(name) {
+            plugin += &format!(",step={address}");
         }
     }
     let mut command = Command::new(qemu);
@@ -327,6 +346,7 @@ fn found(
         }
         answers.push(run);
     }
+    let (loads, stores) = traffic(elf, &last.executed, job.machine.is_arm());
     let size = |name: &str| elf.section(name).map_or(0, |section| u64::from(section.size));
     let own = |name: &str| name != ".plan" && name != ".shell";
     let flash = elf.flash().into_iter().filter(|(name, _)| own(name));
@@ -341,6 +361,9 @@ fn found(
         stack: stack.into(),
         flash: flash.map(|(name, size)| (name.to_owned(), u64::from(size))).collect(),
         plan: job.plan.len() as u64,
+        loads,
+        stores,
+        examined: examine(elf, job.machine.is_arm()),
         elf: path,
     })
 }

@@ -5,9 +5,12 @@
 
 mod cache;
 mod crates;
+mod decode;
 mod elf;
+mod emit;
 mod emulate;
 mod error;
+mod gate;
 mod machine;
 mod plan;
 mod sources;
@@ -16,10 +19,11 @@ mod toolchain;
 
 pub use cache::Cache;
 pub use crates::{Crate, Shell};
-pub use elf::Elf;
+pub use emit::{Form, emit};
 pub use emulate::{Emulation, Job, Layer, Region, emulate};
 pub use error::{Error, Result};
+pub use gate::Examined;
 pub use machine::{Machine, machine};
 pub use plan::{DevicePlan, Port};
 pub use sources::Sources;
-pub use toolchain::{Built, Toolchain, build};
+pub use toolchain::Toolchain;

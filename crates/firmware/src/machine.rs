@@ -15,6 +15,8 @@ pub struct Machine {
     pub cpu: Option<&'static str>,
     /// The inner loops of its steps.
     pub parts: &'static str,
+    /// The feature of `simd` that holds them.
+    pub features: Option<&'static str>,
     /// The emulator.
     pub qemu: &'static str,
     /// Its arguments.
@@ -39,6 +41,7 @@ const MPS2: Machine = Machine {
     triple: "thumbv7m-none-eabi",
     cpu: None,
     parts: PORTABLE,
+    features: None,
     qemu: ARM,
     args: &["-M", "mps2-an385", "-cpu", "cortex-m3"],
     flash: (0, 4 << 20),
@@ -55,6 +58,7 @@ const MACHINES: &[Machine] = &[
         core: "cortex-m4",
         triple: "thumbv7em-none-eabi",
         parts: DSP,
+        features: Some("dsp"),
         args: &["-M", "mps2-an386", "-cpu", "cortex-m4"],
         fpu: true,
         ..MPS2
@@ -63,6 +67,7 @@ const MACHINES: &[Machine] = &[
         core: "cortex-m7",
         triple: "thumbv7em-none-eabi",
         parts: DSP,
+        features: Some("dsp"),
         args: &["-M", "mps2-an500", "-cpu", "cortex-m7"],
         large: (0x6000_0000, 16 << 20),
         fpu: true,

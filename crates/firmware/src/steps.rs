@@ -29,14 +29,20 @@ pub(crate) struct Link {
     pub function: String,
 }
 
+/// Steps, kernels of the general step, and its most inputs and outputs.
+pub(crate) type Needed = (Vec<Link>, Vec<Opcode>, [u8; 2]);
+
 /// What a program needs: its steps, sorted and each once, and the general step's kernels.
-pub(crate) fn links(device: &Device<'_>, machine: &Machine) -> Result<(Vec<Link>, Vec<Opcode>)> {
+pub(crate) fn links(device: &Device<'_>, machine: &Machine) -> Result<Needed> {
     let mut links = Vec::new();
     let mut kernels = Vec::new();
+    let mut most = [1; 2];
     for step in device.steps() {
         if step.opcode == opcode::GENERAL {
             let head = step.record.first().copied().unwrap_or_default();
             kernels.push(Opcode(head as u16));
+            let [_, _, inputs, outputs] = head.to_le_bytes();
+            most = [most[0].max(inputs), most[1].max(outputs)];
             links.push(Link { opcode: step.opcode, name: "general", function: String::new() });
             continue;
         }
@@ -52,7 +58,7 @@ pub(crate) fn links(device: &Device<'_>, machine: &Machine) -> Result<(Vec<Link>
     links.dedup();
     kernels.sort();
     kernels.dedup();
-    Ok((links, kernels))
+    Ok((links, kernels, most))
 }
 
 /// The name of a step for people: that of its kernel.

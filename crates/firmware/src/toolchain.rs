@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::cache::Cache;
-use crate::elf::Elf;
 use crate::error::{Error, Result, at};
 use crate::machine::Machine;
 
@@ -161,17 +160,8 @@ fn no_rust() -> Error {
         .next("https://rustup.rs      installs both")
 }
 
-/// What cargo made.
-#[derive(Clone, Debug)]
-pub struct Built {
-    /// The file.
-    pub path: PathBuf,
-    /// What it holds.
-    pub elf: Elf,
-}
-
-/// Builds the crate in `folder`, whose program is called `name`, and copies the program there.
-/// `progress` is told what is being compiled.
+/// Builds the crate in `folder`; the bytes of the file `name` that it makes. `progress` is told what
+/// is being compiled.
 ///
 /// # Errors
 /// Those of cargo.
@@ -182,7 +172,7 @@ pub fn build(
     folder: &Path,
     name: &str,
     progress: &mut dyn FnMut(&str),
-) -> Result<Built> {
+) -> Result<Vec<u8>> {
     let target = cache.path(&format!("build-{}", toolchain.id));
     // Cargo waits for itself only while it builds; what it made is copied under the same lock.
     let _lock = cache.lock("build")?;
@@ -219,13 +209,9 @@ pub fn build(
     }
     let made = target.join(machine.triple).join("release").join(name);
     let bytes = fs::read(&made).map_err(at(&made))?;
-    let elf = Elf::read(&bytes)
-        .ok_or_else(|| Error::new(format!("{}: not a program for a board", made.display())))?;
-    let path = folder.join("firmware.elf");
-    crate::cache::put(&path, &bytes)?;
     // The next one would lie beside it.
     let _ = fs::remove_file(&made);
-    Ok(Built { path, elf })
+    Ok(bytes)
 }
 
 /// Runs cargo; whether it succeeded, and what it said.

@@ -285,7 +285,8 @@ pub fn average_f32(
 /// the zero point is 0.
 pub fn average_i8(params: &ParamsI8, shape: &Shape, units: Range<usize>, x: &[i8], y: &mut [i8]) {
     let finish = |sum: i32, count: usize| {
-        let (count, half) = (count.max(1) as i32, count as i32 / 2);
+        let count = i32::try_from(count).unwrap_or(i32::MAX).max(1);
+        let half = count / 2;
         let mean = if params.half_up == 1 {
             (sum + half).div_euclid(count)
         } else if 0 < sum {

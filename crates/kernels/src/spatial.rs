@@ -81,8 +81,8 @@ impl Axis {
     /// What output position `output` reads.
     pub fn taps(&self, output: usize) -> Taps {
         let origin = output as isize * self.stride - self.pad;
-        let ceil_div =
-            |a: isize| if self.dilation == 1 { a } else { (a + self.dilation - 1) / self.dilation };
+        let dilation = self.dilation.max(1);
+        let ceil_div = |a: isize| if dilation == 1 { a } else { (a + dilation - 1) / dilation };
         let first = if origin < 0 { ceil_div(-origin) } else { 0 };
         let end =
             if self.input <= origin { 0 } else { ceil_div(self.input - origin).min(self.taps) };

@@ -1,7 +1,7 @@
 //! Twins of kernels for instruction sets. The one crate that names them.
 #![no_std]
 
-#[cfg(all(target_arch = "arm", target_feature = "dsp"))]
+#[cfg(all(target_arch = "arm", any(target_feature = "dsp", feature = "dsp")))]
 pub mod cortex_m;
 
 // The compiler has no name for Helium; on a core of class M it shows it as the vectors of larger ones.

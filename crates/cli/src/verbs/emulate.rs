@@ -192,6 +192,10 @@ fn json(args: &Emulate, plan: &DevicePlan, found: &Emulation) -> Json {
         ("static_bytes", found.statics.into()),
         ("stack_bytes", found.stack.into()),
         ("plan_bytes", found.plan.into()),
+        ("stack_bound_bytes", found.examined.stack.map(u64::from).into()),
+        ("loads", found.loads.into()),
+        ("stores", found.stores.into()),
+        ("findings", Json::list(found.examined.findings.iter().map(String::as_str))),
         ("flash_sections", Json::Object(flash.collect())),
         ("layers", Json::list(layers)),
         ("outputs", found.outputs.first().map_or(Json::Null, outputs)),
@@ -215,7 +219,13 @@ fn text(args: &Emulate, target: &Target, plan: &DevicePlan, found: &Emulation) -
     let count = |count: u64| show::count(count);
     text += &row(
         "instructions",
-        format!("{} a run, {} to load", count(found.instructions), count(found.load_instructions)),
+        format!(
+            "{} a run ({} words loaded, {} stored), {} to load",
+            count(found.instructions),
+            count(found.loads),
+            count(found.stores),
+            count(found.load_instructions)
+        ),
     );
     text += &row(
         "flash",
@@ -228,13 +238,21 @@ fn text(args: &Emulate, target: &Target, plan: &DevicePlan, found: &Emulation) -
     text += &row(
         "memory",
         format!(
-            "{}: arena {}, statics {}, stack {}",
+            "{}: arena {}, statics {}, stack {}{}",
             show::bytes(found.ram_bytes()),
             show::bytes(found.arena),
             show::bytes(found.statics),
-            show::bytes(found.stack)
+            show::bytes(found.stack),
+            found.examined.stack.map_or_else(String::new, |bound| {
+                format!(" (never more than {})", show::bytes(bound.into()))
+            })
         ),
     );
+    let panics = match found.examined.findings.as_slice() {
+        [] => "no panic, no allocation and no trap can be reached".to_owned(),
+        [first, rest @ ..] => format!("{first}, and {} more findings", rest.len()),
+    };
+    text += &row("safety", panics);
     for (run, outputs) in found.outputs.iter().enumerate().take(4) {
         for (bytes, port) in outputs.iter().zip(&plan.outputs) {
             let name = if port.name.is_empty() { "output" } else { port.name.as_str() };

@@ -6,6 +6,7 @@ pub mod check;
 pub mod compare;
 pub mod completions;
 pub mod convert;
+pub mod emit;
 pub mod emulate;
 pub mod inspect;
 pub mod run;

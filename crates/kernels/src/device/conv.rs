@@ -155,11 +155,11 @@ pub fn conv<P: Parts>(frame: &Frame<'_>) -> Result<(), Fault> {
         rectified: conv.flags & RECTIFIED != 0,
     };
     let (positions, size) = (out_h * out_w, u32::from(conv.block));
-    let blocks = positions.div_ceil(size);
+    let blocks = positions.div_ceil(size.max(1));
     for index in 0..blocks {
         let index = if conv.flags & REVERSE == 0 { index } else { blocks - 1 - index };
         let at = index * size;
-        let mut place = Place { y: at / out_w, x: at % out_w };
+        let mut place = Place { y: at / out_w.max(1), x: at % out_w.max(1) };
         block.positions = size.min(positions - at);
         run.gather::<P>(&mut place, block.positions);
         block.y = y.get((at * out_c) as usize..).unwrap_or_default();

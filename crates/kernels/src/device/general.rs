@@ -70,123 +70,156 @@ enum Data<'a> {
     Constants(&'a [u8]),
 }
 
+/// The tensors of a record, one after the other.
+#[derive(Clone, Copy)]
+struct Tensors<'a> {
+    frame: Frame<'a>,
+    words: &'a [u32],
+}
+
+impl<'a> Tensors<'a> {
+    /// The next one; `None` for an input that is left out.
+    #[inline(never)]
+    fn take(&mut self) -> Result<Option<Tensor<'a>>, Fault> {
+        let (head, rest) = take::<TensorHead>(self.words)?;
+        let (dims, rest) = rest.split_at_checked(usize::from(head.rank)).ok_or(Fault::Record)?;
+        self.words = rest;
+        let dtype = DType::from_code(head.dtype).ok_or(Fault::Type)?;
+        let ty = Ty { dtype, dims };
+        let size = dtype.size();
+        let len = size.checked_mul(ty.len()?).and_then(|len| u32::try_from(len).ok());
+        let len = len.ok_or(Fault::TooLarge)?;
+        if head.reserved != 0 || 8 < dims.len() || !(head.at as usize).is_multiple_of(size.max(1)) {
+            return Err(Fault::Record);
+        }
+        let data = match head.place {
+            ABSENT => return Ok(None),
+            ARENA => Data::Arena(self.frame.arena(head.at, len)?),
+            CONSTANTS => Data::Constants(self.frame.constants(head.at, len)?),
+            _ => return Err(Fault::Record),
+        };
+        Ok(Some(Tensor { ty, data }))
+    }
+
+    /// The next one, which a step writes. Constants are bytes in flash: never written.
+    fn take_output(&mut self) -> Result<(Ty<'a>, Bytes<'a>), Fault> {
+        match self.take()? {
+            Some(Tensor { ty, data: Data::Arena(bytes) }) => Ok((ty, bytes)),
+            _ => Err(Fault::Record),
+        }
+    }
+
+    /// The place of the next one in the arena; nothing for constants.
+    fn take_place(&mut self) -> Result<Bytes<'a>, Fault> {
+        match self.take()? {
+            Some(Tensor { data: Data::Arena(bytes), .. }) => Ok(bytes),
+            _ => Ok(&[]),
+        }
+    }
+}
+
 /// The parts of a record.
 struct Parsed<'a> {
     head: &'a GeneralHead,
     record: &'a [u8],
     kernel: &'static Kernel,
-    inputs: [Option<Tensor<'a>>; MOST_TENSORS],
-    outputs: [Option<Tensor<'a>>; MOST_TENSORS],
+    tensors: Tensors<'a>,
     scratch: Bytes<'a>,
 }
 
 /// Runs or checks the step with `find`, which knows the kernels of the firmware.
 pub fn general(frame: &Frame<'_>, find: fn(u16) -> Option<&'static Kernel>) -> Result<(), Fault> {
-    let parsed = parse(frame, find)?;
-    if frame.dry { check(&parsed) } else { run(&parsed) }
+    general_of::<MOST_TENSORS, MOST_TENSORS>(frame, find)
 }
 
-fn parse<'a>(
-    frame: &Frame<'a>,
+/// As [`general`], for steps of at most `I` inputs and `O` outputs: so much less stack.
+pub fn general_of<const I: usize, const O: usize>(
+    frame: &Frame<'_>,
     find: fn(u16) -> Option<&'static Kernel>,
-) -> Result<Parsed<'a>, Fault> {
+) -> Result<(), Fault> {
     let (head, rest) = take::<GeneralHead>(frame.record)?;
     let kernel = find(head.opcode).ok_or(Fault::Record)?;
     if head.scratch % 16 != 0 {
         return Err(Fault::Record);
     }
-    let (record, mut rest) = rest.split_at_checked(head.words as usize).ok_or(Fault::Record)?;
-    let mut lists = [[None; MOST_TENSORS]; 2];
-    for (list, count) in lists.iter_mut().zip([head.inputs, head.outputs]) {
-        for slot in list.get_mut(..usize::from(count)).ok_or(Fault::Arity)? {
-            (*slot, rest) = tensor(frame, rest)?;
-        }
-    }
-    if !rest.is_empty() {
-        return Err(Fault::Record);
-    }
-    let [inputs, outputs] = lists;
+    let (record, words) = rest.split_at_checked(head.words as usize).ok_or(Fault::Record)?;
     let scratch = frame.arena(head.scratch, head.scratch_len)?;
-    Ok(Parsed { head, record: record.as_bytes(), kernel, inputs, outputs, scratch })
+    let tensors = Tensors { frame: *frame, words };
+    let parsed = Parsed { head, record: record.as_bytes(), kernel, tensors, scratch };
+    if frame.dry { check::<I, O>(&parsed) } else { run::<I, O>(&parsed) }
 }
 
-fn tensor<'a>(
-    frame: &Frame<'a>,
-    words: &'a [u32],
-) -> Result<(Option<Tensor<'a>>, &'a [u32]), Fault> {
-    let (head, rest) = take::<TensorHead>(words)?;
-    let (dims, rest) = rest.split_at_checked(usize::from(head.rank)).ok_or(Fault::Record)?;
-    let dtype = DType::from_code(head.dtype).ok_or(Fault::Type)?;
-    let ty = Ty { dtype, dims };
-    let size = dtype.size();
-    let len = size.checked_mul(ty.len()?).and_then(|len| u32::try_from(len).ok());
-    let len = len.ok_or(Fault::TooLarge)?;
-    if head.reserved != 0 || 8 < dims.len() || !(head.at as usize).is_multiple_of(size.max(1)) {
+#[inline(never)]
+fn check<const I: usize, const O: usize>(parsed: &Parsed<'_>) -> Result<(), Fault> {
+    let Parsed { head, record, kernel, mut tensors, scratch } = *parsed;
+    let mut ins = [None; I];
+    let ins = ins.get_mut(..usize::from(head.inputs)).ok_or(Fault::Arity)?;
+    for slot in &mut *ins {
+        *slot = tensors.take()?.map(|tensor| tensor.ty);
+    }
+    let mut outs = [NO_TY; O];
+    let outs = outs.get_mut(..usize::from(head.outputs)).ok_or(Fault::Arity)?;
+    for slot in &mut *outs {
+        *slot = tensors.take_output()?.0;
+    }
+    if !tensors.words.is_empty() {
         return Err(Fault::Record);
     }
-    let data = match head.place {
-        ABSENT => return Ok((None, rest)),
-        ARENA => Data::Arena(frame.arena(head.at, len)?),
-        CONSTANTS => Data::Constants(frame.constants(head.at, len)?),
-        _ => return Err(Fault::Record),
-    };
-    Ok((Some(Tensor { ty, data }), rest))
-}
-
-fn check(parsed: &Parsed<'_>) -> Result<(), Fault> {
-    let Parsed { head, record, kernel, inputs, outputs, scratch } = parsed;
-    let ins = inputs.map(|input| input.map(|input| input.ty));
-    let outs = outputs.map(|output| output.map_or(NO_TY, |output| output.ty));
-    let counts = [head.inputs, head.outputs].map(usize::from);
-    let signature = Signature {
-        record,
-        inputs: ins.get(..counts[0]).unwrap_or_default(),
-        outputs: outs.get(..counts[1]).unwrap_or_default(),
-    };
     let needs = Needs { units: head.units as usize, scratch: head.scratch_len as usize };
-    if (kernel.check)(&signature)? != needs {
+    if (kernel.check)(&Signature { record, inputs: ins, outputs: outs })? != needs {
         return Err(Fault::Record);
     }
-    // Outputs and scratch lie apart from each other and from the inputs.
-    let bytes = |tensor: &Option<Tensor<'_>>| match tensor {
-        Some(Tensor { data: Data::Arena(bytes), .. }) => bytes.as_ptr_range(),
-        _ => [].as_ptr_range(),
-    };
-    let written = || outputs.iter().map(bytes).chain([scratch.as_ptr_range()]);
-    for (index, a) in written().enumerate() {
-        let others = written().skip(index + 1).chain(inputs.iter().map(bytes));
-        for b in others {
-            let empty = a.is_empty() || b.is_empty();
-            if !empty && a.start < b.end && b.start < a.end {
+    apart(parsed, scratch)
+}
+
+/// Outputs and scratch lie apart from each other and from the inputs.
+#[inline(never)]
+fn apart(parsed: &Parsed<'_>, scratch: Bytes<'_>) -> Result<(), Fault> {
+    let (inputs, outputs) = (parsed.head.inputs, parsed.head.outputs);
+    let (inputs, all) = (u16::from(inputs), u16::from(inputs) + u16::from(outputs));
+    let mut first = parsed.tensors;
+    for index in 0..all {
+        let a = first.take_place()?;
+        let mut second = first;
+        for other in index + 1..all {
+            // Inputs may lie where other inputs lie.
+            if overlap(a, second.take_place()?) && inputs <= other {
                 return Err(Fault::Shape);
             }
         }
-    }
-    // Constants are bytes in flash: never written.
-    for output in outputs.iter().take(counts[1]) {
-        if !matches!(output, Some(Tensor { data: Data::Arena(_), .. })) {
-            return Err(Fault::Record);
+        if overlap(a, scratch) {
+            return Err(Fault::Shape);
         }
     }
     Ok(())
 }
 
-fn run(parsed: &Parsed<'_>) -> Result<(), Fault> {
-    let Parsed { head, record, kernel, inputs, outputs, scratch } = parsed;
-    let sources = inputs.map(|input| {
-        input.map(|Tensor { ty, data }| match data {
+fn overlap(a: Bytes<'_>, b: Bytes<'_>) -> bool {
+    let (a, b) = (a.as_ptr_range(), b.as_ptr_range());
+    !a.is_empty() && !b.is_empty() && a.start < b.end && b.start < a.end
+}
+
+#[inline(never)]
+fn run<const I: usize, const O: usize>(parsed: &Parsed<'_>) -> Result<(), Fault> {
+    let Parsed { head, record, kernel, mut tensors, scratch } = *parsed;
+    let mut sources = [None; I];
+    let sources = sources.get_mut(..usize::from(head.inputs)).ok_or(Fault::Arity)?;
+    for slot in &mut *sources {
+        *slot = tensors.take()?.map(|Tensor { ty, data }| match data {
             Data::Arena(bytes) => Src { ty, data: borrow::shared(bytes) },
             Data::Constants(data) => Src { ty, data },
-        })
-    });
-    let mut targets = outputs.map(|output| match output {
-        Some(Tensor { ty, data: Data::Arena(bytes) }) => Dst { ty, data: borrow::exclusive(bytes) },
-        _ => Dst { ty: NO_TY, data: &mut [] },
-    });
+        });
+    }
+    let mut targets: [Dst<'_>; O] = core::array::from_fn(|_| Dst { ty: NO_TY, data: &mut [] });
+    let targets = targets.get_mut(..usize::from(head.outputs)).ok_or(Fault::Arity)?;
+    for slot in &mut *targets {
+        let (ty, bytes) = tensors.take_output()?;
+        *slot = Dst { ty, data: borrow::exclusive(bytes) };
+    }
     (kernel.run)(&mut Call {
         record,
-        inputs: sources.get(..usize::from(head.inputs)).unwrap_or_default(),
-        outputs: targets.get_mut(..usize::from(head.outputs)).unwrap_or_default(),
+        inputs: sources,
+        outputs: targets,
         scratch: borrow::exclusive(scratch),
         units: 0..head.units as usize,
     })

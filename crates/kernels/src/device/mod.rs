@@ -22,7 +22,9 @@ pub use conv::{Conv, RECTIFIED, REVERSE, conv};
 pub use dense::{Dense, UNIFORM, dense};
 pub use depthwise::{Depthwise, depthwise};
 pub use frame::{Byte, Bytes, Frame, bytes_of};
-pub use general::{ABSENT, ARENA, CONSTANTS, GeneralHead, MOST_TENSORS, TensorHead, general};
+pub use general::{
+    ABSENT, ARENA, CONSTANTS, GeneralHead, MOST_TENSORS, TensorHead, general, general_of,
+};
 pub use parts::{Block, Parts, Planes, Portable, Split, Vector, Widen, clamp, rescale};
 
 use crate::Fault;
