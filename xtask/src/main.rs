@@ -2,6 +2,7 @@
 
 mod bench;
 mod bless;
+mod boards;
 mod ci;
 mod conformance;
 mod fuzz;
@@ -22,6 +23,7 @@ cargo xtask VERB
   ci                     formatting, tidy, lints, documentation, test (--skip NAME leaves one out)
   tidy                   the laws of ARCHITECTURE.md that a program can check
   bless [records|texts]  locks new parameter records, refreshes golden texts
+  boards                 installs Debian's emulators and compilers for microcontrollers
   conformance SUITE      onnx, tflite or zoo: passed, refused, wrong, into docs/conformance.md
   fuzz TARGET            guided by coverage, a target of docs/trust.md (--runs N, --seconds S)
   mutants FORMAT         damaged models by the thousand, in bounded time and memory (--count N)
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         "ci" => ci::run(rest, verbose),
         "tidy" => tidy::run(rest, verbose),
         "bless" => bless::run(rest),
+        "boards" => boards::run(rest),
         "conformance" => conformance::run(rest),
         "fuzz" => fuzz::run(rest),
         "mutants" => fuzz::mutants(rest),
