@@ -7,7 +7,8 @@ use embarca_plan::Device;
 use crate::error::{Error, Result};
 use crate::machine::Machine;
 
-/// The steps: number, name, and the function; `PARTS` stands for the core's inner loops.
+/// The steps: number, name, and the function; `PARTS` stands for the core's inner loops, `PLAIN` for
+/// those in plain instructions.
 const STEPS: &[(u16, &str, &str)] = &[
     (opcode::CONV, "conv", "embarca_kernels::device::conv::<PARTS>"),
     (opcode::DEPTHWISE, "depthwise", "embarca_kernels::device::depthwise::<PARTS>"),
@@ -16,7 +17,17 @@ const STEPS: &[(u16, &str, &str)] = &[
     (opcode::HELIUM_DEPTHWISE, "depthwise", "embarca_kernels::device::helium::depthwise::<PARTS>"),
     (opcode::HELIUM_DENSE, "dense", "embarca_kernels::device::helium::dense::<PARTS>"),
     (opcode::HELIUM_ADD, "add", "embarca_kernels::device::helium::add::<PARTS>"),
+    (opcode::PLAIN_CONV, "conv", "embarca_kernels::device::plain::plain_conv::<PLAIN>"),
+    (opcode::TAPS, "depthwise", "embarca_kernels::device::plain::taps::<PLAIN>"),
+    (opcode::ADD, "add", "embarca_kernels::device::small::add"),
+    (opcode::MUL, "mul", "embarca_kernels::device::small::mul"),
+    (opcode::POOL, "pool", "embarca_kernels::device::small::pool"),
+    (opcode::SOFTMAX, "softmax", "embarca_kernels::device::small::softmax"),
+    (opcode::TABLE, "table", "embarca_kernels::device::small::table"),
 ];
+
+/// The inner loops in plain instructions, which every core here has.
+const PLAIN: &str = "embarca_simd::plain::Plain";
 
 /// A step that a firmware links.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +62,7 @@ pub(crate) fn links(device: &Device<'_>, machine: &Machine) -> Result<Needed> {
             Error::new(format!("the plan has a step {}, which this version lacks", step.opcode))
                 .next("update Embarca, or build the plan again with this version")
         })?;
-        let function = function.replace("PARTS", machine.parts);
+        let function = function.replace("PARTS", machine.parts).replace("PLAIN", PLAIN);
         links.push(Link { opcode, name, function });
     }
     links.sort_by_key(|link| link.opcode);

@@ -56,7 +56,7 @@ pub struct ParamsLogI8 {
 
 impl ParamsI8 {
     /// A `Record` fault when a field is outside its range.
-    fn check(&self) -> Result<(), Fault> {
+    pub(crate) fn check(&self) -> Result<(), Fault> {
         if self.multiplier < 0 || 31 < self.left_shift || 0 < self.diff_min {
             return Err(Fault::Record);
         }
@@ -68,7 +68,7 @@ impl ParamsI8 {
     }
 
     /// `e^diff` as Q0.
-    fn exp(&self, diff: i32) -> i32 {
+    pub(crate) fn exp(&self, diff: i32) -> i32 {
         exp_negative::<5>(self.scale(diff))
     }
 

@@ -7,3 +7,9 @@ pub mod cortex_m;
 // The compiler has no name for Helium; on a core of class M it shows it as the vectors of larger ones.
 #[cfg(all(target_arch = "arm", target_feature = "mclass", target_feature = "neon"))]
 pub mod helium;
+
+#[cfg(all(
+    target_os = "none",
+    any(target_arch = "arm", all(target_arch = "riscv32", target_feature = "m"))
+))]
+pub mod plain;

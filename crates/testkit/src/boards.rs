@@ -1,6 +1,6 @@
 //! A device program on the host, with the portable forms of its steps.
 
-use embarca_kernels::device::{self, Frame, Portable, helium, opcode};
+use embarca_kernels::device::{self, Frame, Portable, helium, opcode, plain, small};
 use embarca_kernels::{Fault, Kernel, Opcode, portable};
 use embarca_mcu::{Model, Table};
 use embarca_plan::{Device, Unit};
@@ -14,6 +14,13 @@ pub const TABLE: &Table = &[
     (opcode::HELIUM_DEPTHWISE, helium::depthwise::<Portable>),
     (opcode::HELIUM_DENSE, helium::dense::<Portable>),
     (opcode::HELIUM_ADD, helium::add::<Portable>),
+    (opcode::PLAIN_CONV, plain::plain_conv::<Portable>),
+    (opcode::TAPS, plain::taps::<Portable>),
+    (opcode::ADD, small::add),
+    (opcode::MUL, small::mul),
+    (opcode::POOL, small::pool),
+    (opcode::SOFTMAX, small::softmax),
+    (opcode::TABLE, small::table),
     (opcode::GENERAL, general),
 ];
 

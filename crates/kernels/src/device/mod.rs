@@ -17,6 +17,10 @@ mod general;
 pub mod helium;
 pub mod pack;
 mod parts;
+pub mod plain;
+pub mod small;
+#[cfg(test)]
+mod tests;
 
 pub use conv::{Conv, RECTIFIED, REVERSE, conv};
 pub use dense::{Dense, UNIFORM, dense};
@@ -55,4 +59,18 @@ pub mod opcode {
     pub const HELIUM_DENSE: u16 = 34;
     /// Sum of two 8-bit tensors, four elements at a time: [`super::helium::add`].
     pub const HELIUM_ADD: u16 = 35;
+    /// 8-bit convolution or matrix product, plain multiplications: [`super::plain::plain_conv`].
+    pub const PLAIN_CONV: u16 = 45;
+    /// 8-bit depthwise convolution of any kernel: [`super::plain::taps`].
+    pub const TAPS: u16 = 46;
+    /// Sum of two 8-bit tensors: [`super::small::add`].
+    pub const ADD: u16 = 40;
+    /// Product of two 8-bit tensors: [`super::small::mul`].
+    pub const MUL: u16 = 41;
+    /// Maximum, average or mean of windows: [`super::small::pool`].
+    pub const POOL: u16 = 42;
+    /// 8-bit softmax: [`super::small::softmax`].
+    pub const SOFTMAX: u16 = 43;
+    /// A function of one byte: [`super::small::table`].
+    pub const TABLE: u16 = 44;
 }

@@ -119,6 +119,19 @@ pub const fn doubling_high_mul(a: i32, b: i32) -> i32 {
     ((a as i64 * b as i64 + (1 << 30)) >> 31) as i32
 }
 
+/// [`doubling_high_mul`] from products of 16-bit halves, for cores without products of 64 bits.
+pub const fn doubling_high_mul_by_halves(a: i32, b: i32) -> i32 {
+    let (a_low, a_high) = (a as u32 & 0xffff, a >> 16);
+    let (b_low, b_high) = (b as u32 & 0xffff, b >> 16);
+    let low = a_low * b_low;
+    // No sum here leaves 32 bits: 0x8000 * 0xffff + 0xffff is the most.
+    let middle = a_high * b_low as i32 + (low >> 16) as i32;
+    let other = a_low as i32 * b_high + (middle & 0xffff);
+    let high = (a_high * b_high).wrapping_add(middle >> 16).wrapping_add(other >> 16);
+    let low = (other as u32) << 16 | low & 0xffff;
+    high.wrapping_shl(1).wrapping_add(((low >> 30) as i32 + 1) >> 1)
+}
+
 /// `x / 2^by`, ties away from zero, `by` at most 31. NEON's rounding shift sends negative ties the
 /// other way.
 pub const fn round_shift(x: i32, by: u32) -> i32 {
@@ -151,5 +164,27 @@ pub const fn saturate_i16(x: i32) -> i16 {
         32767
     } else {
         x as i16
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_by_halves_are_equal() {
+        let mut state = 1u32;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state.cast_signed() >> (state >> 3 & 31)
+        };
+        let edges = [0, 1, -1, 0xffff, 0x1_0000, -0x1_0000, 1 << 30, i32::MAX, -i32::MAX];
+        for _ in 0..20_000 {
+            let (a, b) = (next(), next());
+            for (a, b) in edges.map(|edge| (a, edge)).into_iter().chain([(a, b), (i32::MIN, b)]) {
+                let b = if b == i32::MIN { 1 } else { b };
+                assert_eq!(doubling_high_mul_by_halves(a, b), doubling_high_mul(a, b), "{a} {b}");
+            }
+        }
     }
 }

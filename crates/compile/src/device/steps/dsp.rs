@@ -12,8 +12,8 @@ use crate::CompileError;
 use crate::device::constants::Constants;
 
 /// Multiplier, addend and shift as [`rescale`](embarca_kernels::device::rescale) takes them.
-struct Factors {
-    factors: Vec<[i32; 3]>,
+pub(super) struct Factors {
+    pub(super) factors: Vec<[i32; 3]>,
     /// As [`Tile::rectified`](embarca_kernels::device::Tile::rectified).
     rectified: u8,
 }
@@ -21,7 +21,7 @@ struct Factors {
 impl Factors {
     /// Nothing where a sum leaves the range in which the short form is exact. A channel with one
     /// result loses its bias.
-    fn new(layer: &mut Layer) -> Option<Self> {
+    pub(super) fn new(layer: &mut Layer) -> Option<Self> {
         let mut factors = Vec::with_capacity(layer.factors.len());
         for (index, factor) in layer.factors.iter().enumerate() {
             let [least, most] = layer.bounds[index];

@@ -3,10 +3,14 @@
 mod dsp;
 mod helium;
 mod layer;
+mod plain;
+mod small;
 
 use std::collections::HashMap;
 
 use embarca_kernels::device::helium::{HeliumAdd, HeliumConv, HeliumDense, HeliumDepthwise};
+use embarca_kernels::device::plain::{PlainConv, Taps};
+use embarca_kernels::device::small::{Add, Mul, Pool, Softmax, Table};
 use embarca_kernels::device::{self, Conv, Dense, Depthwise, GeneralHead, TensorHead, opcode};
 use embarca_kernels::{Signature, Ty};
 use embarca_target::Target;
@@ -41,6 +45,13 @@ enum Form {
     HeliumDepthwise(HeliumDepthwise),
     HeliumDense(HeliumDense),
     HeliumAdd(HeliumAdd),
+    PlainConv(PlainConv),
+    Taps(Taps),
+    Add(Add),
+    Mul(Mul),
+    Pool(Pool),
+    Softmax(Softmax),
+    Table(Table),
     General { opcode: u16, record: Vec<u32>, units: u32, constants: HashMap<TensorIndex, u32> },
 }
 
@@ -74,6 +85,19 @@ pub(crate) fn choose(
             ("cortex-m55", "sum_i8") => site.helium_add(),
             _ => None,
         };
+        let special = match (special, name) {
+            (None, "conv2d_i8") => site.plain_conv(constants)?,
+            (None, "depthwise_conv2d_i8") => site.taps(constants)?,
+            (None, "dense_i8") => site.plain_dense(constants)?,
+            (None, "sum_i8") => site.add(),
+            (None, "mul_i8") => site.mul(),
+            (None, "max_pool_i8") => site.pool(true),
+            (None, "average_pool_i8") => site.pool(false),
+            (None, "mean_i8") => site.mean(),
+            (None, "softmax_i8") => site.softmax(),
+            (None, "table_b8") => site.table(constants)?,
+            (special, _) => special,
+        };
         let (form, scratch, in_place) = match special {
             Some(special) => special,
             None => site.general(name, constants)?,
@@ -102,6 +126,13 @@ impl Step {
             Form::HeliumDepthwise(_) => opcode::HELIUM_DEPTHWISE,
             Form::HeliumDense(_) => opcode::HELIUM_DENSE,
             Form::HeliumAdd(_) => opcode::HELIUM_ADD,
+            Form::PlainConv(_) => opcode::PLAIN_CONV,
+            Form::Taps(_) => opcode::TAPS,
+            Form::Add(_) => opcode::ADD,
+            Form::Mul(_) => opcode::MUL,
+            Form::Pool(_) => opcode::POOL,
+            Form::Softmax(_) => opcode::SOFTMAX,
+            Form::Table(_) => opcode::TABLE,
             Form::General { .. } => opcode::GENERAL,
         }
     }
@@ -143,6 +174,7 @@ impl Step {
     pub fn encode(&self, sized: &Sized<'_>, memory: &Memory) -> Result<Vec<u32>, CompileError> {
         let at = |tensor: TensorIndex| memory.at(sized, tensor);
         let x = self.inputs.first().copied().flatten().map_or(0, at);
+        let second = self.inputs.get(1).copied().flatten().map_or(0, at);
         let y = self.outputs.first().copied().map_or(0, at);
         let scratch = memory.scratch(self.number);
         Ok(match &self.form {
@@ -156,6 +188,13 @@ impl Step {
                 let b = self.inputs.get(1).copied().flatten().map_or(0, at);
                 words(&HeliumAdd { a: x, b, y, ..*step })
             }
+            Form::PlainConv(step) => words(&PlainConv { x, y, scratch, ..*step }),
+            Form::Taps(step) => words(&Taps { x, y, scratch, ..*step }),
+            Form::Add(step) => words(&Add { a: x, b: second, y, ..*step }),
+            Form::Mul(step) => words(&Mul { a: x, b: second, y, ..*step }),
+            Form::Pool(step) => words(&Pool { x, y, ..*step }),
+            Form::Softmax(step) => words(&Softmax { x, y, scratch, ..*step }),
+            Form::Table(step) => words(&Table { x, y, ..*step }),
             Form::General { opcode, record, units, constants } => {
                 let count = |n: usize| {
                     u8::try_from(n).ok().filter(|n| usize::from(*n) <= device::MOST_TENSORS)
