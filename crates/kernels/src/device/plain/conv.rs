@@ -140,12 +140,13 @@ struct Layer<'a> {
 impl<'a> Layer<'a> {
     /// Weights and parameters of two outputs at a time; where one is left, that one twice.
     fn pairs(&self) -> impl Iterator<Item = ([&'a [u8]; 2], &'a [Param])> {
-        let len = self.len;
-        let weights = self.weights.chunks(2 * len.max(1));
-        weights.zip(self.params.chunks(2)).filter_map(move |(weights, params)| {
-            let first = weights.get(..len)?;
-            let second = weights.get(len..).filter(|second| second.len() == len);
-            Some(([first, second.unwrap_or(first)], params))
+        let (len, mut weights, mut params) = (self.len, self.weights, self.params);
+        core::iter::from_fn(move || {
+            let (first, rest) = weights.split_at_checked(len).filter(|_| !params.is_empty())?;
+            let (second, rest) = rest.split_at_checked(len).unwrap_or((first, rest));
+            let (now, later) = params.split_at_checked(2).unwrap_or((params, &[]));
+            (weights, params) = (rest, later);
+            Some(([first, second], now))
         })
     }
 

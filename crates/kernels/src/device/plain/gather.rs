@@ -69,8 +69,8 @@ impl Sizes {
             let row = y + ky * down;
             for kx in 0..groups {
                 let column = x + kx * right;
-                let before = (-column).clamp(0, group);
-                let behind = (column + group - width).clamp(0, group - before);
+                let before = (-column).max(0).min(group);
+                let behind = (column + group - width).max(0).min(group - before);
                 let within = 0 <= row && row < height;
                 let (before, behind) = if within { (before, behind) } else { (group, 0) };
                 let at = self.place(row, column + before);

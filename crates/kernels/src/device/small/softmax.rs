@@ -3,7 +3,7 @@
 use embarca_num::fixed::{doubling_high_mul, round_shift, saturate_i8, scaled_reciprocal};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::super::{Frame, frame::product};
+use super::super::{Byte, Bytes, Frame, frame::product};
 use crate::Fault;
 use crate::softmax::ParamsI8;
 
@@ -39,32 +39,44 @@ pub fn softmax(frame: &Frame<'_>) -> Result<(), Fault> {
         return Ok(());
     }
     let exps = scratch.as_chunks::<4>().0;
-    let width = (step.width as usize).max(1);
-    for (x, y) in x.chunks_exact(width).zip(y.chunks_exact(width)) {
-        let max = x.iter().fold(-128, |max, x| i32::from(x.get() as i8).max(max));
-        let mut sum = 0i32;
-        for (x, to) in x.iter().zip(exps) {
-            let diff = i32::from(x.get() as i8) - max;
-            // No exponential is negative: that marks what counts as nothing.
-            let exp = if step.params.diff_min <= diff { step.params.exp(diff) } else { -1 };
-            if 0 <= exp {
-                sum = sum.wrapping_add(round_shift(exp, 12));
-            }
-            for (to, byte) in to.iter().zip(exp.to_le_bytes()) {
-                to.set(byte);
-            }
-        }
-        let (scale, bits) = scaled_reciprocal(sum, 12);
-        let shift = (bits + 31 - 8).clamp(0, 31) as u32;
-        for (y, exp) in y.iter().zip(exps) {
-            let [a, b, c, d] = exp;
-            let exp = i32::from_le_bytes([a.get(), b.get(), c.get(), d.get()]);
-            let value = match exp {
-                0.. => saturate_i8(round_shift(doubling_high_mul(scale, exp), shift) - 128),
-                _ => -128,
-            };
-            y.set(value as u8);
-        }
+    let (mut x, mut y) = (x, y);
+    for _ in 0..step.rows {
+        let width = step.width as usize;
+        let (Some((now, x_rest)), Some((to, y_rest))) =
+            (x.split_at_checked(width), y.split_at_checked(width))
+        else {
+            break;
+        };
+        row(step, now, to, exps);
+        (x, y) = (x_rest, y_rest);
     }
     Ok(())
+}
+
+/// One row.
+fn row(step: &Softmax, x: Bytes<'_>, y: Bytes<'_>, exps: &[[Byte; 4]]) {
+    let max = x.iter().fold(-128, |max, x| i32::from(x.get() as i8).max(max));
+    let mut sum = 0i32;
+    for (x, to) in x.iter().zip(exps) {
+        let diff = i32::from(x.get() as i8) - max;
+        // No exponential is negative: that marks what counts as nothing.
+        let exp = if step.params.diff_min <= diff { step.params.exp(diff) } else { -1 };
+        if 0 <= exp {
+            sum = sum.wrapping_add(round_shift(exp, 12));
+        }
+        for (to, byte) in to.iter().zip(exp.to_le_bytes()) {
+            to.set(byte);
+        }
+    }
+    let (scale, bits) = scaled_reciprocal(sum, 12);
+    let shift = (bits + 31 - 8).clamp(0, 31) as u32;
+    for (y, exp) in y.iter().zip(exps) {
+        let [a, b, c, d] = exp;
+        let exp = i32::from_le_bytes([a.get(), b.get(), c.get(), d.get()]);
+        let value = match exp {
+            0.. => saturate_i8(round_shift(doubling_high_mul(scale, exp), shift) - 128),
+            _ => -128,
+        };
+        y.set(value as u8);
+    }
 }
