@@ -193,7 +193,10 @@ pub fn check(path: &Path, medium: Medium, who: &str) -> Result {
         return Ok(());
     }
     let (shown, what) = (path.display(), data.shown());
-    let given = if data == Data::Stdin { what.to_owned() } else { format!("{shown} is {what}") };
+    let given = match data {
+        Data::Stdin => "it does not read standard input".to_owned(),
+        _ => format!("{shown} is {what}"),
+    };
     let failure = Failure::refused(format!("{who} takes {medium}; {given}"));
     Err(match (data, medium) {
         (Data::Stdin, Medium::Sound) => failure.next("--follow      listens to standard input"),

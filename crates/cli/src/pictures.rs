@@ -120,7 +120,9 @@ fn stretched(
     let index = (0..engine.inputs().len()).find(is_fed)?;
     let Src { ty, .. } = staged.pipeline.output(&format!("in{index}"))?;
     let dims: Vec<Option<usize>> = ty.dims.iter().map(|&dim| Some(dim as usize)).collect();
-    let frame = picture::frame(&dims, None)?;
+    // A small picture leaves open which axis is which; the model's own input does not.
+    let own = picture::frame(&engine.inputs().get(index)?.dims, None);
+    let frame = picture::frame(&dims, own.map(|own| own.axes))?;
     let (width, height) = (frame.width?, frame.height?);
     if staged.task.kind == "super-resolution" && width * height < given_width * given_height {
         return Some(format!(

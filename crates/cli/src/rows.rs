@@ -298,6 +298,15 @@ impl Cut {
             return Err(Failure::refused(format!("{given}, and the model takes {rows} at once")));
         }
         let count = (all - rows) / step + 1;
+        let used = (count - 1) * step + rows;
+        // A step over more rows than a window has leaves some out on purpose.
+        if used < all && step <= rows {
+            let left = match all - used {
+                1 => format!("row {all} is"),
+                _ => format!("rows {}-{all} are", used + 1),
+            };
+            show::note(&format!("{left} left out: the model takes {rows} at once"));
+        }
         let word = match (all, rows) {
             (1, 1) => "",
             (_, 1) => "row",

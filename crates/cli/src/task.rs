@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path};
 
-use embarca::task::{Medium, PictureSpec, Spec, TaskError};
+use embarca::task::{Kind, Medium, PictureSpec, Spec, TaskError};
 use embarca::{ErrorKind, Pipeline, Staged, fed_with_pictures, staged};
 use embarca_data::{DataLimits, labels, read_file};
 
@@ -148,7 +148,9 @@ pub fn around(engine: &Engine, path: &Path, given: &Prepare, spec: &Spec) -> Res
         spec
     };
     let own = stored(engine, path)?;
-    if own.is_some_and(|own| bare(&own) == bare(spec))
+    // Names that the user gives may stand for other classes than the stored stages were made for.
+    if given.labels.is_none()
+        && own.is_some_and(|own| bare(&own) == bare(spec))
         && let Some(pipeline) =
             Pipeline::of(engine.plan()).map_err(|error| refusal(error.into(), path))?
     {
@@ -216,6 +218,7 @@ fn change(picture: &mut PictureSpec, given: &Prepare) {
 /// Whether the user changes what a plan's own stages do.
 fn changes(given: &Prepare) -> bool {
     given.task.is_some()
+        || given.labels.is_some()
         || given.bgr
         || given.layout.is_some()
         || given.fit.is_some()
@@ -269,16 +272,17 @@ pub fn for_pictures(engine: &Engine, path: &Path, given: &Prepare) -> Result<Sta
         && let Some(pipeline) = Pipeline::of(plan).map_err(|error| refusal(error.into(), path))?
         && pipeline.takes("picture")
     {
-        let labels = crate::verbs::run::class_names(engine, given)?;
-        return Ok(Staged { pipeline, task: embarca::Task { labels, ..engine.task().clone() } });
+        return Ok(Staged { pipeline, task: engine.task().clone() });
     }
     let net = engine.net();
+    let mut guessed = false;
     let spec = match described(engine, given, Some(Medium::Picture))? {
         Some((spec, _)) => Some(spec),
         None if !engine.task().spec.is_empty() => stored(engine, path)?,
         None => {
             let mut net = net.clone();
             net.labels = crate::verbs::run::class_names(engine, given)?;
+            guessed = true;
             embarca::task::recognize(&net, true)
         }
     };
@@ -297,7 +301,15 @@ pub fn for_pictures(engine: &Engine, path: &Path, given: &Prepare) -> Result<Sta
             if let Some(labels) = labels(given)? {
                 spec.labels = labels;
             }
-            staged(plan, net, &spec).map_err(refuse)
+            let mut staged = staged(plan, net, &spec).map_err(refuse)?;
+            if guessed && spec.kind == Some(Kind::TextDetection) {
+                staged.task.notes.push(
+                    "a map of probabilities is taken for where text is; --labels with a name for \
+                     either class, or kind = \"segmentation\" in a description, makes it a mask"
+                        .into(),
+                );
+            }
+            Ok(staged)
         }
         None => {
             let mut picture = PictureSpec::default();

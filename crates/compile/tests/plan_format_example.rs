@@ -107,7 +107,7 @@ fn the_document_is_true() {
 
     let source =
         |name: &str| fs::read_to_string(root().join(format!("crates/plan/src/{name}.rs"))).unwrap();
-    let sources = source("records") + &source("container");
+    let sources = source("records") + &source("container") + &source("device");
     let path = root().join("docs/plan-format.md");
     let document = fs::read_to_string(&path).unwrap();
     let (mut wanted, mut rest) = (String::new(), document.as_str());
@@ -135,9 +135,15 @@ fn the_document_is_true() {
 /// Every record of the format stands in the document.
 #[test]
 fn the_document_is_complete() {
-    let records = fs::read_to_string(root().join("crates/plan/src/records.rs")).unwrap();
+    let source =
+        |name: &str| fs::read_to_string(root().join(format!("crates/plan/src/{name}.rs"))).unwrap();
+    let records = source("records") + &source("device");
     let document = fs::read_to_string(root().join("docs/plan-format.md")).unwrap();
     for name in records.split("pub struct ").skip(1).filter_map(|text| text.split(' ').next()) {
+        // What borrows is how records are read, none of them.
+        if name.contains('<') {
+            continue;
+        }
         assert!(document.contains(&format!("<!-- record {name} -->")), "{name}");
     }
 }

@@ -61,6 +61,25 @@ struct Open {
     below: Option<i64>,
 }
 
+impl Open {
+    /// First sample and the one behind the last of what was heard so far. Where clips overlap, what they
+    /// have in common holds the event; where they have nothing in common, the likeliest does.
+    fn place(&self, rate: f64) -> (i64, i64) {
+        if self.last.start < self.first.end && self.first != self.last {
+            (self.last.start, self.first.end)
+        } else if self.shared && is_clip(self.best, rate) {
+            (self.best.start, self.best.end)
+        } else {
+            (self.first.start, self.last.end)
+        }
+    }
+}
+
+/// Long spans are clips somewhere in which the event is: it is known when they end.
+fn is_clip(span: Span, rate: f64) -> bool {
+    0.25 <= (span.end - span.start) as f64 / rate
+}
+
 impl Events {
     /// Events as a task counts them; `None` where it names no score.
     pub fn of(task: &Task, rate: u32) -> Option<Self> {
@@ -128,22 +147,17 @@ impl Events {
     /// The beginning of what is open, once that is known to last long enough; `span` is heard now.
     fn begins(&mut self, span: Span) -> Option<Event> {
         let shortest = self.shortest;
-        let overlap = self.overlap(span);
+        let (overlap, rate) = (is_clip(span, self.rate), self.rate);
         let open = self.open.as_mut().filter(|open| !open.counts)?;
-        let length = (open.last.end - open.first.start) as f64 / self.rate;
-        if length <= shortest {
+        let (start, end) = open.place(rate);
+        if (end - start) as f64 / rate <= shortest {
             return None;
         }
         open.counts = true;
         let (class, score) = (open.class, open.score);
-        let at = if overlap { span.end } else { open.first.start };
+        let at = if overlap { open.first.end } else { open.first.start };
         let at = (at as f64 / self.rate - self.margin).max(self.last).max(0.0);
         Some(Event::Begins { class, at, score })
-    }
-
-    /// Long spans are clips somewhere in which the event is: it is known when they end.
-    fn overlap(&self, span: Span) -> bool {
-        0.25 <= (span.end - span.start) as f64 / self.rate
     }
 
     /// Ends what is open, at the end of the sound.
@@ -158,15 +172,7 @@ impl Events {
     }
 
     fn end(&mut self, open: &Open) -> Event {
-        // Where clips overlap, what they have in common holds the event; where they have nothing in
-        // common, the likeliest does.
-        let (start, end) = if open.last.start < open.first.end && open.first != open.last {
-            (open.last.start, open.first.end)
-        } else if open.shared && self.overlap(open.best) {
-            (open.best.start, open.best.end)
-        } else {
-            (open.first.start, open.last.end)
-        };
+        let (start, end) = open.place(self.rate);
         let [start, end] = [start, end].map(|at| at as f64 / self.rate);
         let counts = open.counts;
         let start = (start - self.margin).max(self.last).max(0.0);
@@ -254,6 +260,29 @@ mod tests {
             ]
         );
     }
+
+    #[test]
+    fn clips_that_overlap_are_as_long_as_what_they_share() {
+        // Clips of a second, 0.2 seconds apart: a clip alone lasts a second, never longer.
+        for (shortest, begins) in [(0.9, Some(1.2)), (1.0, None), (1.3, None)] {
+            let mut events = events(&[("score", 0.5), ("shortest", shortest)]);
+            let mut found = Vec::new();
+            for (i, score) in [0.1, 0.6, 0.7, 0.6, 0.1].into_iter().enumerate() {
+                let start = 200 * i as i64;
+                let new = events.push(Span { start, end: start + 1000 }, &[score]);
+                found.extend(new.into_iter().flatten());
+            }
+            let at = found.iter().find_map(|event| match event {
+                Event::Begins { at, .. } => Some(*at),
+                Event::Ends { .. } => None,
+            });
+            let Some(Event::Ends { start: 0.6, end: 1.2, counts, .. }) = found.last() else {
+                panic!("{found:?}");
+            };
+            assert_eq!((at, *counts), (begins, begins.is_some()), "{found:?}");
+        }
+    }
+
     #[test]
     fn a_word_is_no_longer_than_its_clip() {
         let mut events = events(&[("score", 0.5)]);

@@ -4,6 +4,7 @@ use embarca_num::DType;
 use embarca_plan::{Device, DevicePort, Family, Plan, Unit};
 
 use crate::error::{Error, Result};
+use crate::steps;
 
 /// An input or output.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +81,12 @@ impl DevicePlan {
             len: bytes.len(),
             units,
         })
+    }
+
+    /// The kernels of the steps, in the order of execution; `?` for one that this version lacks.
+    pub fn kernels(&self) -> Vec<String> {
+        let Ok(device) = Device::open(self.bytes()) else { return Vec::new() };
+        device.steps().map(|step| steps::name(step.opcode, step.record)).collect()
     }
 
     /// The bytes.

@@ -93,7 +93,8 @@ pub fn complete(
             .key("kind"));
     }
     let labels = if spec.labels.is_empty() { &net.labels } else { &spec.labels };
-    let seen = kinds::recognize_for(&Net { labels: labels.clone(), ..net.clone() }, medium);
+    let net = &Net { labels: labels.clone(), ..net.clone() };
+    let seen = kinds::recognize_for(net, medium);
     let mut notes = Vec::new();
     if spec.kind.is_none() {
         // What listens to a clip, by features of its own, tells classes of sound.
@@ -249,6 +250,17 @@ mod tests {
                 "[sound]\nfeatures = 'mel'",
                 net(&[1, 49, 40], &[1, 3], Softmax, 3),
                 Kind::Classification,
+            ),
+            (
+                "labels = ['a', 'b', 'c']\n[sound]\nfeatures = 'mel'",
+                net(&[1, 49, 40], &[1, 3], Layer, 3),
+                Kind::Classification,
+            ),
+            ("[picture]", net(&[1, 3, 64, 96], &[1, 1, 64, 96], Sigmoid, 9), Kind::TextDetection),
+            (
+                "labels = ['bg', 'fg']\n[picture]",
+                net(&[1, 3, 64, 96], &[1, 1, 64, 96], Sigmoid, 9),
+                Kind::Segmentation,
             ),
         ] {
             let mut spec = Spec::from_toml(toml).unwrap();

@@ -4,7 +4,7 @@ use embarca_data::Image;
 use embarca_data::image::{Ink, draw_box, draw_disc, draw_line, draw_text};
 
 use super::{Answer, Run};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::json::Json;
 use crate::term::Caps;
 
@@ -35,6 +35,12 @@ impl Boxes {
         let count = run.count("count")?;
         let (corners, scores) = (run.numbers("boxes")?, run.numbers("scores")?);
         let classes = run.places("classes")?;
+        // Scores are probabilities; what rounds may be a little more.
+        if let Some(score) = scores.iter().take(count).find(|score| 1.01 < **score) {
+            let what = format!("a box has the score {score}, which is no probability");
+            return Err(Failure::refused(what)
+                .next("decoder = '...' in a description (--task) says how boxes are decoded"));
+        }
         let points = run.pipeline.output("points").map(|_| run.array("points")).transpose()?;
         let width = points.as_ref().and_then(|points| points.dims.last().copied()).unwrap_or(2);
         let each = points.as_ref().map_or(0, |points| points.dims.get(1).copied().unwrap_or(0));

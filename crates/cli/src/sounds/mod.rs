@@ -213,6 +213,9 @@ pub fn run(args: &args::Run, engine: &Engine) -> Result<bool> {
         let (listener, seconds) =
             job.listen(&mut source, picture.as_mut(), &mut meter, usize::MAX, &mut |_, _| Ok(()))?;
         let name = path.display().to_string();
+        if seconds == 0.0 {
+            show::note(&format!("{name}: there are no samples in it"));
+        }
         if args.json {
             json.item(&said(&job, &name, &listener, seconds))?;
         } else {

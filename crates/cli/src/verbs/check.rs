@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use embarca::{Limits, LoadError, LoadOptions, Plan, Target, Verdict};
 use embarca_data::{DataLimits, read_file};
+use embarca_firmware::DevicePlan;
+use embarca_target::Runtime;
 
 use crate::args::Check;
 use crate::engine::is_plan;
@@ -62,7 +64,47 @@ fn runs(target: &Target, family: &str) -> bool {
     family == "portable" || family == target.family
 }
 
+/// Whether a plan for microcontrollers runs on a target.
+fn examine_device(plan: &DevicePlan, target: &Target) -> Found {
+    let mut found = Found::default();
+    if target.runtime != Runtime::Mcu || !target.runs(plan.family) {
+        found.obstacles.push(format!("it was built for microcontrollers ({}) only", plan.family));
+        found.next = Some(format!("embarca build MODEL --for {}", target.id));
+        return found;
+    }
+    let kernels = plan.kernels();
+    if let Some(step) = kernels.iter().position(|kernel| kernel == "?") {
+        found.obstacles.push(format!("step {step} needs a kernel that this version does not have"));
+        found.next = Some("update Embarca, or build the plan again with this version".into());
+    }
+    let (size, arena) = (plan.bytes().len() as u64, plan.arena as u64);
+    room(&mut found, target, size, arena);
+    found.facts.push(format!(
+        "program for {}, {}",
+        plan.family,
+        show::number(kernels.len(), "step")
+    ));
+    found.facts.push(format!("plan {}, arena {}", show::bytes(size), show::bytes(arena)));
+    if found.obstacles.is_empty() {
+        found.next = Some(format!("embarca emulate PLAN --on {}", target.id));
+    }
+    found
+}
+
+/// What a target has too little of.
+fn room(found: &mut Found, target: &Target, size: u64, memory: u64) {
+    for (what, needs, has) in [("flash", size, target.flash), ("memory", memory, target.ram)] {
+        if let Some(has) = has.filter(|has| *has < needs) {
+            let (needs, has) = (show::bytes(needs), show::bytes(has));
+            found.obstacles.push(format!("{what}: needs {needs}, the target has {has}"));
+        }
+    }
+}
+
 fn examine(bytes: &[u8], target: &Target) -> Found {
+    if let Ok(plan) = DevicePlan::open(bytes) {
+        return examine_device(&plan, target);
+    }
     let mut found = Found::default();
     let plan = match embarca::inspect_plan(bytes) {
         Ok(plan) => plan,
@@ -95,12 +137,7 @@ fn examine(bytes: &[u8], target: &Target) -> Found {
     }
     let size = bytes.len() as u64;
     let memory = program.arena_bytes + program.state_bytes;
-    for (what, needs, has) in [("flash", size, target.flash), ("memory", memory, target.ram)] {
-        if let Some(has) = has.filter(|has| *has < needs) {
-            let (needs, has) = (show::bytes(needs), show::bytes(has));
-            found.obstacles.push(format!("{what}: needs {needs}, the target has {has}"));
-        }
-    }
+    room(&mut found, target, size, memory);
     found.facts.push(format!("program for {}, {} steps", program.target, program.steps.len()));
     found.facts.push(format!(
         "plan {}, arena {}, state {}",

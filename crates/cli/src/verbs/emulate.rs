@@ -6,6 +6,7 @@ use std::path::Path;
 use embarca::Target;
 use embarca_data::{Array, DataLimits, npy, npz, read_file};
 use embarca_firmware::{Cache, DevicePlan, Emulation, Job, Port, emulate, machine};
+use embarca_num::DType;
 
 use crate::args::{Emulate, Open};
 use crate::engine::{is_plan, open_model, refusal};
@@ -82,8 +83,7 @@ pub fn run(args: &Emulate) -> Result {
 /// What each run is fed: the files in rounds, or a fixed pattern.
 fn inputs(files: &[std::path::PathBuf], ports: &[Port]) -> Result<Vec<Inputs>> {
     if files.is_empty() {
-        let pattern = |len: usize| (0..len).map(|i| (i * 37 + 11) as u8).collect();
-        return Ok(vec![ports.iter().map(|port| pattern(port.len)).collect()]);
+        return Ok(vec![ports.iter().map(pattern).collect()]);
     }
     let limits = DataLimits::default();
     let mut tensors: Vec<Vec<u8>> = Vec::new();
@@ -96,7 +96,14 @@ fn inputs(files: &[std::path::PathBuf], ports: &[Port]) -> Result<Vec<Inputs>> {
                 || Failure::refused(format!("{}: the model has no input {index}", file.display()));
             ports.get(index).ok_or_else(wanted)
         };
-        if bytes.starts_with(b"PK") {
+        if bytes.starts_with(b"PK\x03\x04") {
+            if at != 0 {
+                let shown = file.display();
+                let what = format!("{shown}: an archive holds all inputs of a run, not input {at}");
+                return Err(
+                    Failure::usage(what).next("give the files of a run one after the other")
+                );
+            }
             let arrays = npz::read(&bytes, &limits).map_err(of)?;
             for (index, port) in ports.iter().enumerate() {
                 let named = |name: &str| arrays.iter().find(|a| a.name.as_deref() == Some(name));
@@ -132,6 +139,25 @@ fn inputs(files: &[std::path::PathBuf], ports: &[Port]) -> Result<Vec<Inputs>> {
         )));
     }
     Ok(tensors.chunks(ports.len().max(1)).map(<[Vec<u8>]>::to_vec).collect())
+}
+
+/// What an input is fed where no file says it: bytes of all kinds, real numbers from -1 to 1, zeros and
+/// ones for whole numbers of 32 bits or more, which may be places in a table, and for truths.
+fn pattern(port: &Port) -> Vec<u8> {
+    let count = port.len / port.dtype.size().max(1);
+    let real = |i: usize| ((i * 37 + 11) % 201) as f64 / 100.0 - 1.0;
+    match port.dtype {
+        DType::F32 => (0..count).flat_map(|i| (real(i) as f32).to_le_bytes()).collect(),
+        DType::F64 => (0..count).flat_map(|i| real(i).to_le_bytes()).collect(),
+        DType::Bool => (0..count).map(|i| (i % 2) as u8).collect(),
+        DType::I32 | DType::U32 => {
+            (0..count).flat_map(|i| ((i % 2) as u32).to_le_bytes()).collect()
+        }
+        DType::I64 | DType::U64 => {
+            (0..count).flat_map(|i| ((i % 2) as u64).to_le_bytes()).collect()
+        }
+        _ => (0..port.len).map(|i| (i * 37 + 11) as u8).collect(),
+    }
 }
 
 /// The bytes of an array for an input of the same type and size.
@@ -298,4 +324,26 @@ fn first(list: &Json) -> String {
     let more =
         if MOST < items.len() { format!(" ... {} in all", items.len()) } else { String::new() };
     shown.join(" ") + &more
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn port(dtype: DType, len: usize) -> Port {
+        Port { name: String::new(), dtype, dims: Vec::new(), len }
+    }
+
+    #[test]
+    fn patterns_are_elements() {
+        for (dtype, len) in [(DType::F32, 40), (DType::I64, 16), (DType::I8, 5), (DType::Bool, 3)] {
+            let bytes = pattern(&port(dtype, len));
+            assert_eq!(bytes.len(), len, "{dtype}");
+            let dims = [len / dtype.size()];
+            let values = Array::new(dtype, &dims, bytes).unwrap().to_f64().unwrap();
+            let most = if dtype == DType::I8 { 128.0 } else { 1.0 };
+            assert!(values.iter().all(|x| x.abs() <= most), "{dtype}: {values:?}");
+            assert!(values.iter().any(|x| *x != values[0]), "{dtype}: {values:?}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ use embarca::ir::stats::{Stats, stats};
 use embarca::ir::{Dim, Graph, Model, SymbolId, TensorType, ValueId};
 use embarca::{LoadOptions, Plan, PlanReport, Survey, inspect_plan, survey};
 use embarca_data::{DataLimits, atomic_write, read_file};
+use embarca_firmware::{DevicePlan, Port};
 
 use crate::args::Inspect;
 use crate::engine::{belongs_to_models, input_names, is_plan, known_shapes, open_options, refusal};
@@ -70,8 +71,13 @@ struct Fit {
 fn fit(survey: &Survey, id: &str) -> Fit {
     let built = survey.model.as_ref().map_err(ToString::to_string).and_then(|model| {
         let bytes = model.build(&[id]).map_err(|error| error.to_string())?;
-        let plan = inspect_plan(&bytes).map_err(|error| error.to_string())?;
-        let arena = plan.programs.first().map_or(0, |program| program.arena_bytes);
+        let arena = match DevicePlan::open(&bytes) {
+            Ok(device) => device.arena as u64,
+            Err(_) => {
+                let plan = inspect_plan(&bytes).map_err(|error| error.to_string())?;
+                plan.programs.first().map_or(0, |program| program.arena_bytes)
+            }
+        };
         Ok((bytes.len() as u64, arena))
     });
     Fit { target: id.to_owned(), built }
@@ -345,6 +351,9 @@ fn plan(path: &Path, args: &Inspect) -> Result {
         }
     }
     let bytes = read_file(path, &DataLimits { max_bytes: 1 << 34, ..DataLimits::default() })?;
+    if let Ok(device) = DevicePlan::open(&bytes) {
+        return device_plan(path, &device, args);
+    }
     let report = inspect_plan(&bytes).map_err(|error| refusal(error, path))?;
     let opened = Plan::from_bytes(&bytes, LoadOptions::default());
     if args.json {
@@ -397,6 +406,61 @@ fn plan(path: &Path, args: &Inspect) -> Result {
     }
     if let Err(error) = &opened {
         text += &format!("\nwill not run on this machine: {error}\n");
+    }
+    show::print(&text)
+}
+
+/// A plan for a microcontroller: its inputs and outputs, its steps.
+fn device_plan(path: &Path, plan: &DevicePlan, args: &Inspect) -> Result {
+    let kernels = plan.kernels();
+    if args.json {
+        let ports = |ports: &[Port]| {
+            Json::list(ports.iter().map(|port| {
+                Json::object([
+                    ("name", port.name.as_str().into()),
+                    ("type", port.dtype.name().into()),
+                    ("bytes", port.len.into()),
+                ])
+            }))
+        };
+        let json = Json::object([
+            ("file", path.display().to_string().into()),
+            ("format", "plan for a microcontroller".into()),
+            ("file_bytes", plan.bytes().len().into()),
+            ("family", plan.family.into()),
+            ("arena_bytes", plan.arena.into()),
+            ("inputs", ports(&plan.inputs)),
+            ("outputs", ports(&plan.outputs)),
+            ("steps", Json::list(kernels.iter().map(String::as_str))),
+        ]);
+        return show::print(&format!("{json}\n"));
+    }
+    let size = show::bytes(plan.bytes().len() as u64);
+    let mut text = format!("{}: plan for a microcontroller, {size}\n", path.display());
+    for (role, ports) in [("input", &plan.inputs), ("output", &plan.outputs)] {
+        for (index, port) in ports.iter().enumerate() {
+            let name = if port.name.is_empty() { index.to_string() } else { port.name.clone() };
+            let count = port.len / port.dtype.size().max(1);
+            text += &format!(
+                "  {role:<8} {name}  {} of {}\n",
+                show::number(count, "element"),
+                port.dtype
+            );
+        }
+    }
+    text += &format!(
+        "\nprogram for {}: {}, arena {}{}\n",
+        plan.family,
+        show::number(kernels.len(), "step"),
+        show::bytes(plan.arena as u64),
+        if plan.stateful { ", with states" } else { "" }
+    );
+    if args.layers {
+        let mut table = Table::new([("step", Align::Right), ("kernel", Align::Left)]);
+        for (i, kernel) in kernels.iter().enumerate() {
+            table.row([&i.to_string(), kernel]);
+        }
+        text += &table.render(&show::caps());
     }
     show::print(&text)
 }

@@ -3,13 +3,14 @@
 //! The back yields `mask` u8 `[H, W]`.
 
 use embarca_ir::{Dim, ValueId, ops};
+use embarca_kernels::compare;
 use embarca_kernels::unary::Kind as Function;
 use embarca_num::DType;
 
 use crate::error::TaskError;
-use crate::net::{Net, Port};
+use crate::net::{Finish, Net, Port};
 use crate::section::Section;
-use crate::spec::{self, Spec};
+use crate::spec::{self, Scores, Spec};
 use crate::stage::{Result, Stage};
 
 /// How an output names the classes of pixels.
@@ -21,6 +22,8 @@ enum Map {
     Last,
     /// A score for each class on the axis behind the batch.
     First,
+    /// One score: how likely the second of two classes is. `[1, H, W]`, or with an axis of 1.
+    One,
 }
 
 fn map(port: &Port, labels: usize) -> Option<Map> {
@@ -40,9 +43,25 @@ fn map(port: &Port, labels: usize) -> Option<Map> {
     }
 }
 
-/// An output of class numbers the size of a picture, or of scores with a label for each class.
+/// Whether an output is a map of one score: how likely the second of two classes is.
+fn is_one(port: &Port) -> bool {
+    let large = |side: Option<usize>| side.is_none_or(|side| 8 <= side);
+    let real = matches!(port.dtype, DType::F32 | DType::F16) || port.quant.is_some();
+    match port.dims[..] {
+        [None | Some(1), h, w]
+        | [None | Some(1), h, w, Some(1)]
+        | [None | Some(1), Some(1), h, w] => real && large(h) && large(w),
+        _ => false,
+    }
+}
+
+/// An output of class numbers the size of a picture, or of scores with a label for each class; with
+/// names of two classes, or of one before a background, a map of how likely it is.
 pub fn recognize(net: &Net) -> Option<Spec> {
-    let output = net.outputs.iter().position(|port| map(port, net.labels.len()).is_some())?;
+    let labels = net.labels.len();
+    let likely = |port: &Port| port.finish == Finish::Sigmoid && is_one(port);
+    let one = || net.outputs.iter().position(likely).filter(|_| matches!(labels, 1 | 2));
+    let output = net.outputs.iter().position(|port| map(port, labels).is_some()).or_else(one)?;
     let outputs = if output == 0 { Vec::new() } else { vec![output] };
     Some(Spec { outputs, ..Spec::new(spec::Kind::Segmentation) })
 }
@@ -69,10 +88,18 @@ pub fn back(spec: &Spec, net: &Net, stage: &mut Stage<'_>, section: &mut Section
         [_, Some(c), _, _] => *c,
         _ => labels,
     };
-    if map(port, classes).is_some_and(|map| map != Map::Numbers) {
-        section.name_classes(classes);
+    let found = map(port, classes).or_else(|| (labels < 3 && is_one(port)).then_some(Map::One));
+    match found {
+        Some(Map::One) => {
+            if labels == 1 {
+                section.labels.insert(0, "background".to_owned());
+            }
+            section.name_classes(2);
+        }
+        Some(Map::Last | Map::First) => section.name_classes(classes),
+        Some(Map::Numbers) | None => {}
     }
-    let map = map(port, classes).ok_or_else(|| {
+    let map = found.ok_or_else(|| {
         TaskError::spec(format!("output {output} is no map of classes"))
             .hint("labels = [...] says how many classes there are")
             .key("kind")
@@ -88,6 +115,24 @@ pub fn back(spec: &Spec, net: &Net, stage: &mut Stage<'_>, section: &mut Section
             let axis = if map == Map::Last { 3 } else { 1 };
             let to = DType::I32;
             stage.op(ops::ArgMax { axis, smallest: false, last: false, keep: false, to }, &[x])?
+        }
+        Map::One => {
+            let mut x = stage.real(x)?;
+            let plain = |scores| matches!(scores, Scores::Logits | Scores::Sigmoid);
+            if spec.scores.map_or(port.finish == Finish::Layer, plain) {
+                x = stage.op(ops::Unary::plain(Function::Sigmoid), &[x])?;
+            }
+            let dims = stage.dims(x);
+            let (height, width) = match &dims[..] {
+                [_, one, height, width] if one.known() == Some(1) => (height, width),
+                [_, height, width, ..] => (height, width),
+                _ => return Err(TaskError::spec(format!("output {output} is no map"))),
+            };
+            let flat = [Dim::Known(1), height.clone(), width.clone()];
+            let x = stage.reshape(x, &flat)?;
+            let least = stage.scalar("score", spec.score.unwrap_or(0.5), section);
+            let holds = ops::Comparison(compare::Kind::LessEqual);
+            stage.op(ops::Compare { holds }, &[least, x])?
         }
     };
     let x = stage.cast(x, DType::U8)?;

@@ -19,14 +19,15 @@ const BOX: f32 = 0.6;
 /// How far a box grows: by its area over its perimeter times this.
 const GROWTH: f32 = 1.5;
 
-/// A map of probabilities as large as the picture of three colours, both of open size or equal.
+/// A map of probabilities as large as the picture of three colours, both of open size or equal, with
+/// no names of classes.
 pub fn recognize(net: &Net) -> Option<Spec> {
     let ([input], [output]) = (&net.inputs[..], &net.outputs[..]) else { return None };
     let ([_, Some(3), h, w], [_, Some(1), y, x]) = (&input.dims[..], &output.dims[..]) else {
         return None;
     };
     let alike = |a: &Option<usize>, b: &Option<usize>| a.is_none() || a == b;
-    if output.finish != Finish::Sigmoid || !alike(h, y) || !alike(w, x) {
+    if !net.labels.is_empty() || output.finish != Finish::Sigmoid || !alike(h, y) || !alike(w, x) {
         return None;
     }
     let picture = PictureSpec {

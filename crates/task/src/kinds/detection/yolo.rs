@@ -38,6 +38,23 @@ fn cells(net: &Net) -> Option<usize> {
     pixels(net).map(|pixels| pixels / 64 + pixels / 256 + pixels / 1024)
 }
 
+/// Refuses a number of boxes that no grids of usual strides have, where the input's size is known.
+fn on_grids(net: &Net, n: &Dim) -> Result<()> {
+    let n = n.known().and_then(|n| usize::try_from(n).ok());
+    let (Some(n), Some(pixels)) = (n, pixels(net)) else { return Ok(()) };
+    let strides: [&[usize]; 5] =
+        [&[8, 16, 32], &[8, 16, 32, 64], &[16, 32], &[8, 16], &[4, 8, 16, 32]];
+    let cells =
+        |strides: &[usize]| strides.iter().map(|side| pixels / (side * side)).sum::<usize>();
+    if strides.iter().any(|strides| n.is_multiple_of(cells(strides).max(1))) {
+        return Ok(());
+    }
+    let of = cells(strides[0]);
+    Err(TaskError::spec(format!("{n} rows of boxes are not one or several for each of {of} cells"))
+        .hint("decoder = 'yolov5' reads [1, boxes, values], decoder = 'yolov8' [1, values, boxes]")
+        .key("decoder"))
+}
+
 /// The channels of a detector of bodies: box, score, and 17 points of x, y, score.
 const BODY: usize = 4 + 1 + 17 * 3;
 
@@ -96,6 +113,7 @@ pub fn v8(spec: &Spec, net: &Net, stage: &mut Stage<'_>) -> Result<Candidates> {
     let x = table(stage, net, output(spec, 0))?;
     let x = stage.b.transpose(x, &[1, 0])?;
     let dims = stage.dims(x);
+    on_grids(net, &dims[0])?;
     let channels = dims[1].known().and_then(|channels| usize::try_from(channels).ok());
     let channels = channels.unwrap_or(0);
     let points = keypoints(net, channels);
@@ -119,6 +137,7 @@ pub fn v8(spec: &Spec, net: &Net, stage: &mut Stage<'_>) -> Result<Candidates> {
 
 pub fn v5(spec: &Spec, net: &Net, stage: &mut Stage<'_>) -> Result<Candidates> {
     let x = table(stage, net, output(spec, 0))?;
+    on_grids(net, &stage.dims(x)[0])?;
     let channels = stage.dims(x)[1].known().and_then(|channels| usize::try_from(channels).ok());
     let channels = channels.filter(|&channels| 5 < channels).ok_or_else(|| {
         TaskError::spec("the output is not 5 numbers and one for each class in a row")
@@ -145,6 +164,24 @@ pub fn end_to_end(spec: &Spec, net: &Net, stage: &mut Stage<'_>) -> Result<Candi
 mod tests {
     use super::*;
     use crate::net::Port;
+
+    #[test]
+    fn boxes_lie_on_grids() {
+        let dims = [1, 3, 64, 64].map(Some).to_vec();
+        let input = Port {
+            name: "x".into(),
+            dtype: embarca_num::DType::F32,
+            dims,
+            quant: None,
+            finish: crate::Finish::Unknown,
+        };
+        let net = Net { inputs: vec![input], ..Net::default() };
+        for (n, fits) in [(84, true), (252, true), (20, true), (6, false), (100, true), (83, false)]
+        {
+            assert_eq!(on_grids(&net, &Dim::Known(n)).is_ok(), fits, "{n}");
+        }
+        assert!(on_grids(&Net::default(), &Dim::Known(6)).is_ok());
+    }
 
     #[test]
     fn heads_are_told_apart() {
