@@ -194,7 +194,7 @@ pub fn check(path: &Path, medium: Medium, who: &str) -> Result {
     }
     let (shown, what) = (path.display(), data.shown());
     let given = match data {
-        Data::Stdin => "it does not read standard input".to_owned(),
+        Data::Stdin => "standard input is not read for it".to_owned(),
         _ => format!("{shown} is {what}"),
     };
     let failure = Failure::refused(format!("{who} takes {medium}; {given}"));
