@@ -254,8 +254,12 @@ mod tests {
     #[test]
     fn what_does_not_go_together_is_refused_by_name() {
         for (path, medium, part) in [
-            ("-", Medium::Table, "it takes rows of numbers; standard input\n next: embarca run"),
-            ("-", Medium::Sound, "it takes sound; standard input\n next: --follow"),
+            ("-", Medium::Table, "it takes rows of numbers; standard input is not read for it"),
+            (
+                "-",
+                Medium::Sound,
+                "it takes sound; standard input is not read for it\n next: --follow",
+            ),
             ("1,2", Medium::Picture, "it takes pictures; 1,2 is a row of numbers"),
             (".", Medium::Sound, "it takes sound; . is a folder"),
         ] {
