@@ -83,7 +83,8 @@ impl DevicePlan {
         })
     }
 
-    /// The kernels of the steps, in the order of execution; `?` for one that this version lacks.
+    /// The kernels of the steps, in the order of execution; `?`, or `step` and its number, for one that
+    /// this version lacks.
     pub fn kernels(&self) -> Vec<String> {
         let Ok(device) = Device::open(self.bytes()) else { return Vec::new() };
         device.steps().map(|step| steps::name(step.opcode, step.record)).collect()

@@ -73,7 +73,8 @@ fn examine_device(plan: &DevicePlan, target: &Target) -> Found {
         return found;
     }
     let kernels = plan.kernels();
-    if let Some(step) = kernels.iter().position(|kernel| kernel == "?") {
+    let is_lacking = |kernel: &String| kernel == "?" || kernel.starts_with("step ");
+    if let Some(step) = kernels.iter().position(is_lacking) {
         found.obstacles.push(format!("step {step} needs a kernel that this version does not have"));
         found.next = Some("update Embarca, or build the plan again with this version".into());
     }
