@@ -146,14 +146,18 @@ fn candidates(lives: &Lives, sized: &Sized<'_>, steps: &[Step]) -> Vec<Over> {
     for (index, step) in steps.iter().enumerate() {
         let ([y], Some(lead)) = (step.outputs.as_slice(), step.lead()) else { continue };
         let now = index as u32 + 1;
-        let whole = |tensor: TensorIndex| sized.tensors[tensor].root == (tensor, 0);
-        let state =
-            |tensor: TensorIndex| matches!(sized.schedule.tensors[tensor].place, Place::State(_));
-        for &x in step.inputs.iter().flatten() {
-            let (Some(from), Some(to)) = (lives.lives[x], lives.lives[*y]) else { continue };
-            let sound = whole(x) && whole(*y) && !state(x) && !state(*y) && x != *y;
-            if sound && from.1 == now && to.0 == now {
-                list.push(Over { x, y: *y, lead });
+        // The owner of a tensor's memory, where the tensor is all of it: reshaped ones are.
+        let owner = |tensor: TensorIndex| {
+            let (owner, offset) = sized.tensors[tensor].root;
+            let state = matches!(sized.schedule.tensors[owner].place, Place::State(_));
+            let whole = offset == 0 && lives.lens[owner] == lives.lens[tensor];
+            (whole && !state).then_some(owner)
+        };
+        let Some(y) = owner(*y) else { continue };
+        for x in step.inputs.iter().flatten().filter_map(|&x| owner(x)) {
+            let (Some(from), Some(to)) = (lives.lives[x], lives.lives[y]) else { continue };
+            if x != y && from.1 == now && to.0 == now {
+                list.push(Over { x, y, lead });
             }
         }
     }
