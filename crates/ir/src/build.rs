@@ -3,6 +3,7 @@
 //! A node that cannot be imported does not end the import: the values behind it are marked as
 //! missing and the rest is read on, so that a report lists every obstacle of a model.
 
+mod classes;
 mod constants;
 mod control;
 mod counts;
@@ -29,8 +30,8 @@ use crate::ops::{self, IMPORTERS, Importer};
 use crate::sizes;
 use crate::types::{Const, TensorType};
 
+use classes::Classes;
 use constants::{constant, quant, real_zeros, unsigned};
-use texts::score_names;
 use variables::Variables;
 
 /// Obstacles beyond this number are counted, not kept.
@@ -178,7 +179,7 @@ pub fn build(foreign: &ForeignModel<'_>, options: &BuildOptions) -> Result<Model
     model.graphs[0].nodes.reserve_exact(graph.nodes.len());
     let constants = graph.tensors.iter().filter(|tensor| tensor.data.is_some());
     model.consts.reserve_exact(constants.count());
-    let names = score_names(foreign);
+    let classes = Classes::of(foreign);
     let mut importer = GraphImporter {
         format: foreign.format,
         model: foreign,
@@ -193,9 +194,9 @@ pub fn build(foreign: &ForeignModel<'_>, options: &BuildOptions) -> Result<Model
         obstacles: Obstacles::default(),
         nodes_left: nodes_allowed(foreign),
     };
-    importer.begin_texts(&names);
+    importer.begin_texts(&classes);
     importer.run();
-    importer.end_texts();
+    importer.end_texts(classes);
     let mut obstacles = importer.obstacles;
     let name = |&index: &usize| graph.tensors.get(index).map(|tensor| tensor.name.clone());
     obstacles.inputs = graph.inputs.iter().filter_map(name).collect();

@@ -34,8 +34,6 @@ pub struct Builder<'m> {
     /// Values of sizes that the data decide over.
     counted: HashMap<(GraphId, ValueId), Counted>,
     texts: Texts,
-    /// What the class columns of scores are called, by the operator that was added last.
-    pub class_names: Vec<String>,
 }
 
 /// The texts of a model: values that hold places in a list of them.
@@ -77,7 +75,6 @@ impl<'m> Builder<'m> {
             tables: 0,
             counted: HashMap::new(),
             texts: Texts::default(),
-            class_names: Vec::new(),
         }
     }
 

@@ -279,8 +279,8 @@ pub trait OpDef: Payload + Clone + Debug + PartialEq {
     /// # Errors
     /// Where the format has no operator for it.
     fn spell(&self, s: &mut Speller<'_, '_, '_>) -> Result<(), SpellError> {
-        let _ = s;
-        Err(SpellError::none(format!("no format has a spelling of {}", Self::NAME)))
+        let format = if s.is_tflite() { Format::TfLite } else { Format::Onnx }.name();
+        Err(SpellError::none(format!("{} is not written to {format} yet", Self::NAME)))
     }
 
     /// The canonical record.

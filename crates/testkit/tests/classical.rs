@@ -105,10 +105,17 @@ impl Draft {
         self.node("ai.onnx.ml", op, inputs, outputs, attrs)
     }
 
-    fn build(mut self, outputs: &[usize]) -> Result<Model, String> {
+    fn build(self, outputs: &[usize]) -> Result<Model, String> {
+        self.build_named(outputs, &[])
+    }
+
+    /// With names of the classes in the file's metadata.
+    fn build_named(mut self, outputs: &[usize], names: &[&str]) -> Result<Model, String> {
         self.graph.outputs = outputs.to_vec();
         let graphs = vec![self.graph];
-        let model = ForeignModel { format: Format::Onnx, graphs, meta: ForeignMeta::default() };
+        let labels = names.iter().map(|&name| name.to_owned()).collect();
+        let meta = ForeignMeta { labels, ..ForeignMeta::default() };
+        let model = ForeignModel { format: Format::Onnx, graphs, meta };
         let model = build(&model, &Default::default()).map_err(|error| error.to_string())?;
         embarca_ir::verify(&model).map_err(|error| error.to_string())?;
         Ok(model)
@@ -397,8 +404,8 @@ fn texts_are_moved_compared_and_encoded() {
     assert_eq!(labels(&model, &answer[0]), ["zebra", "zebra", "ape", "zebra"]);
     assert_eq!(answer[1].to_f64().unwrap(), [0.0, 0.0, 1.0, 0.0]);
     assert_eq!(answer[2].to_i64().unwrap(), [8, 8, 7, 8]);
-    // No text stands for what is not encoded.
-    assert_eq!(answer[3].to_i64().unwrap(), [1, 1, -1, 1]);
+    // What is not encoded is no class.
+    assert_eq!(answer[3].to_i64().unwrap(), [1, 1, 2, 1]);
 }
 
 #[test]
@@ -412,6 +419,95 @@ fn columns_of_a_map_come_first_among_the_labels() {
     let model = draft.build(&[label, map]).unwrap();
     assert_eq!(model.meta.labels, ["a", "b"]);
     assert_eq!(labels(&model, &said(&model)[0]), ["b", "b", "a", "b"]);
+}
+
+/// A linear classifier of whole numbers or texts: its label and its scores.
+fn classifier(draft: &mut Draft, x: usize, names: &AttrValue) -> [usize; 2] {
+    let attribute = match names {
+        AttrValue::Texts(_) => "classlabels_strings",
+        _ => "classlabels_ints",
+    };
+    let attrs = [("coefficients", floats(&[0.5, -1.0, -0.5, 1.0])), (attribute, names.clone())];
+    let outputs = draft.ml("LinearClassifier", &[x], 2, &attrs);
+    [outputs[0], outputs[1]]
+}
+
+#[test]
+fn columns_are_called_as_the_operator_that_answers_calls_them() {
+    // One classifier behind another.
+    let mut draft = Draft::new();
+    let [_, inner] = classifier(&mut draft, 0, &texts(&["a", "b"]));
+    let [label, scores] = classifier(&mut draft, inner, &texts(&["b", "a"]));
+    let normal = draft.ml("Normalizer", &[scores], 1, &[("norm", text("L1"))])[0];
+    let model = draft.build(&[label, normal]).unwrap();
+    assert_eq!(model.meta.labels, ["b", "a"]);
+    let answer = said(&model);
+    assert_eq!(labels(&model, &answer[0]), ["b", "b", "a", "a"]);
+    // What lies behind the last classifier has no classes.
+    let mut draft = Draft::new();
+    let [_, inner] = classifier(&mut draft, 0, &ints(&[0, 1]));
+    let attrs = [("coefficients", floats(&[0.5, 1.0]))];
+    let y = draft.ml("LinearRegressor", &[inner], 1, &attrs)[0];
+    assert!(draft.build(&[y]).unwrap().meta.labels.is_empty());
+    // Numbers that an encoder gives names.
+    let mut draft = Draft::new();
+    let [number, scores] = classifier(&mut draft, 0, &ints(&[0, 1]));
+    let attrs = [("keys_int64s", ints(&[1, 0])), ("values_strings", texts(&["one", "none"]))];
+    let label = draft.ml("LabelEncoder", &[number], 1, &attrs)[0];
+    let model = draft.build(&[label, scores]).unwrap();
+    assert_eq!(model.meta.labels, ["none", "one"]);
+    assert_eq!(labels(&model, &said(&model)[0]), ["none", "none", "one", "one"]);
+}
+
+#[test]
+fn metadata_may_not_contradict_the_classifier() {
+    let model = |own: &AttrValue, names: &[&str]| {
+        let mut draft = Draft::new();
+        let outputs = classifier(&mut draft, 0, own);
+        draft.build_named(&outputs, names)
+    };
+    for names in [["yes", "no"], ["p", "q"]] {
+        let error = model(&texts(&["no", "yes"]), &names).unwrap_err();
+        assert!(error.contains("its metadata calls the classes"), "{error}");
+    }
+    for own in [texts(&["no", "yes"]), ints(&[0, 1])] {
+        assert_eq!(model(&own, &["no", "yes"]).unwrap().meta.labels, ["no", "yes"]);
+    }
+}
+
+/// What a file does not name is called `_Unused`, as one of its texts may be.
+#[test]
+fn an_unknown_key_is_a_text_as_others() {
+    let mut draft = Draft::new();
+    let place = draft.node("", "Cast", &[0], 1, &[("to", AttrValue::Int(7))])[0];
+    let attrs = [("keys_int64s", ints(&[0, 1])), ("values_strings", texts(&["a", "_Unused"]))];
+    let name = draft.ml("LabelEncoder", &[place], 1, &attrs)[0];
+    let attrs = [
+        ("keys_strings", texts(&["a", "_Unused"])),
+        ("values_floats", floats(&[1.0, 7.0])),
+        ("default_float", AttrValue::Float(-5.0)),
+    ];
+    let y = draft.ml("LabelEncoder", &[name], 1, &attrs)[0];
+    let model = draft.build(&[y]).unwrap();
+    near(&said(&model)[0], &[1.0, 1.0, 7.0, 7.0, 7.0, 1.0, 7.0, 7.0]);
+}
+
+#[test]
+fn vectors_of_other_features_are_refused() {
+    for kernel in ["RBF", "LINEAR"] {
+        let attrs = [
+            ("n_supports", AttrValue::Int(2)),
+            ("support_vectors", floats(&[1.0, 2.0])),
+            ("coefficients", floats(&[1.0, 2.0])),
+            ("rho", floats(&[0.5])),
+            ("kernel_type", text(kernel)),
+            ("kernel_params", floats(&[0.1, 0.0, 0.0])),
+        ];
+        let mut draft = Draft::new();
+        let y = draft.ml("SVMRegressor", &[0], 1, &attrs);
+        let error = draft.build(&y).unwrap_err();
+        assert!(error.contains("support_vectors") && error.contains("features of each"), "{error}");
+    }
 }
 
 #[test]

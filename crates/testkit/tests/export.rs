@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use embarca_ir::foreign::Format;
-use embarca_ir::{Model, text, verify};
+use embarca_ir::{Def, Model, text, verify};
+use embarca_num::DType;
 use embarca_testkit::cases::SUITES;
 use embarca_testkit::cases::check::round_trip;
 use embarca_testkit::zoo::{Outcome, check, entries, folder};
@@ -195,4 +196,28 @@ fn convolutions_of_plain_integers_are_refused() {
         let error = embarca_export::write(&model, format).unwrap_err().to_string();
         assert!(error.contains("no format convolves plain i32"), "{error}");
     }
+}
+
+/// Weights of 8 bits under a zero point that is not 0, which TFLite's kernels do not take.
+#[test]
+fn weights_are_shifted_to_a_zero_point_of_0() {
+    let convolved = |numbers: &str| {
+        graph(&format!(
+            "graph g {{\n  %0 \"x\" = input i8[1,2,2,1] q(0.5, 3)\n  \
+             %1 = const #0 i8[2,1,1,1] q(0.25, -20) {numbers}\n  \
+             %2 = conv2d(%0, %1) {{strides=[1, 1], dilations=[1, 1], pads=[0, 0, 0, 0], \
+             groups=1, rescale=tflite}}\n  output %2 \"y\"\n}}\n"
+        ))
+    };
+    let error = embarca_export::write(&convolved("[-20, 120]"), Format::TfLite).unwrap_err();
+    assert!(error.to_string().contains("weights with a zero point of 0"), "{error}");
+    let model = read_back(&convolved("[-25, 90]"), Format::TfLite);
+    let weights = model.main().values.iter().find_map(|value| {
+        let Def::Const(id) = value.def else { return None };
+        let data = model.constant(id);
+        (data.dtype == DType::I8).then(|| (data.to_i64(), value.ty.quant.clone()))
+    });
+    let (numbers, quant) = weights.unwrap();
+    assert_eq!(numbers.unwrap(), [-5, 110]);
+    assert_eq!(quant.unwrap().zero_points, [0]);
 }

@@ -33,7 +33,14 @@ pub fn run(args: &Convert) -> Result {
         Some(format) => model.export(format),
         None => model.to_emb(),
     };
-    let bytes = bytes.map_err(|error| refusal(error, path))?;
+    let bytes = bytes.map_err(|error| {
+        let gaps = matches!(error.kind, embarca::ErrorKind::Export(_));
+        let failure = refusal(error, path);
+        match gaps {
+            true => failure.next("-o NAME.emb      the portable graph holds every model"),
+            false => failure,
+        }
+    })?;
     atomic_write(out, &bytes)?;
     let name = format.map_or("the portable graph", Format::name);
     let left = format.map(|format| model.left_out(format)).unwrap_or_default();

@@ -3,55 +3,63 @@
 use embarca_num::DType;
 
 use super::GraphImporter;
+use super::classes::Classes;
 use crate::error::ImportError;
-use crate::foreign::{AttrValue, ForeignDim, ForeignModel, ForeignTensor};
+use crate::foreign::{ForeignDim, ForeignTensor};
 use crate::foreign_node::Texts;
 use crate::ids::ValueId;
+use crate::ops::texts::UNUSED;
 
 /// Texts of one constant.
 const MAX_ELEMENTS: usize = 1 << 16;
 
-/// The names of the columns of scores, where the file puts names to them.
-pub(super) fn score_names(foreign: &ForeignModel<'_>) -> Vec<String> {
-    if !foreign.meta.labels.is_empty() {
-        return foreign.meta.labels.clone();
-    }
-    let nodes = foreign.graphs.first().map_or(&[][..], |graph| &graph.nodes);
-    let maps = nodes.iter().filter(|node| node.op == "ZipMap");
-    let mut lists = maps.flat_map(|node| &node.attrs).filter_map(|(name, value)| match value {
-        AttrValue::Texts(texts) if name == "classlabels_strings" => Some(texts.clone()),
-        _ => None,
-    });
-    lists.next().unwrap_or_default()
-}
-
 impl GraphImporter<'_, '_> {
-    /// Gives `names` the first places, if they are all different.
-    pub(super) fn begin_texts(&mut self, names: &[String]) {
-        let mut sorted: Vec<&String> = names.iter().collect();
-        sorted.sort_unstable();
-        if sorted.windows(2).all(|pair| pair[0] != pair[1]) {
+    /// Gives the model's labels, or the names of the classes that it answers with, the first places
+    /// among the texts.
+    pub(super) fn begin_texts(&mut self, classes: &Classes) {
+        let labels = match &*self.b.model.meta.labels {
+            [] => &classes.names,
+            labels => labels,
+        };
+        if classes.are_texts || !self.b.model.meta.labels.is_empty() {
             // More names than there may be texts are met again when a node says them.
-            let _ = names.iter().try_for_each(|name| self.b.text(name).map(|_| ()));
+            let _ = labels.to_vec().iter().try_for_each(|name| self.b.text(name).map(|_| ()));
         }
     }
 
-    /// Gives the model labels where its file has none: the texts that an output says, or what its
-    /// scores' columns are called.
-    pub(super) fn end_texts(&mut self) {
-        let outputs = &self.b.model.main().outputs;
-        let says_texts = outputs.iter().any(|output| self.b.is_text(output.value));
+    /// Gives the model labels where its file has none: what the classes that it answers with are
+    /// called, and then what else an output says.
+    pub(super) fn end_texts(&mut self, classes: Classes) {
         let labels = &self.b.model.meta.labels;
-        if says_texts && !self.b.texts().starts_with(labels) {
+        if classes.are_texts && !labels.is_empty() && *labels != classes.names {
+            let message = format!(
+                "its metadata calls the classes {labels:?}, the operator that answers calls them {:?}",
+                classes.names
+            );
+            let error = ImportError::unsupported(message)
+                .hint("remove the names from the file's metadata, or make them the same");
+            return self.refuse("model".to_owned(), "", error);
+        }
+        let outputs = &self.b.model.main().outputs;
+        if !outputs.iter().any(|output| self.b.is_text(output.value)) {
+            if labels.is_empty() {
+                self.b.model.meta.labels = classes.names;
+            }
+            return;
+        }
+        let first = if labels.is_empty() && classes.are_texts { &classes.names } else { labels };
+        let texts = self.b.texts();
+        if !texts.starts_with(first) {
             let message = "the texts of an output are not the model's labels";
             return self.refuse("model".to_owned(), "", ImportError::unsupported(message));
         }
+        // What stands for no class is no name of one.
+        let known = match texts {
+            [known @ .., last] if last == UNUSED && known == first => known,
+            _ => texts,
+        };
         if labels.is_empty() {
-            let labels = match says_texts {
-                true => self.b.texts().to_vec(),
-                false => std::mem::take(&mut self.b.class_names),
-            };
-            self.b.model.meta.labels = labels;
+            self.b.model.meta.labels = known.to_vec();
         }
     }
 

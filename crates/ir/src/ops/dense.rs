@@ -134,7 +134,7 @@ impl OpDef for Dense {
         let rank = s.ty(0)?.rank();
         let x = s.input(0)?;
         if s.is_tflite() {
-            let w = s.input(1)?;
+            let w = spatial::tflite_weights(s)?;
             let bias = spatial::tflite_bias(s)?;
             let attrs = vec![
                 no_activation(),

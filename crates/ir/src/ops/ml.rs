@@ -4,6 +4,7 @@ use embarca_kernels::{compare, reduce, unary};
 
 use super::draft::{Draft, numbers};
 use super::prelude::*;
+use super::texts::UNUSED;
 use super::{ArgMax, IsSpecial, Softmax};
 
 const ML: &str = "ai.onnx.ml";
@@ -29,7 +30,6 @@ pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, 
     match node.op {
         "ArrayFeatureExtractor" => {
             let places = node.input(1)?;
-            name_classes(&mut d, x, places);
             let len = dim::product(&d.b.ty(places).dims);
             let places = d.b.reshape(places, vec![len])?;
             let x = match d.b.rank(x) {
@@ -97,15 +97,6 @@ pub fn import(node: &NodeView<'_>, b: &mut Builder<'_>) -> Result<Vec<ValueId>, 
     }
 }
 
-/// Takes whole numbers that stand for the greatest of several scores as names of classes.
-fn name_classes(d: &mut Draft<'_, '_>, names: ValueId, places: ValueId) {
-    let best = d.b.graph().writer(places).is_some_and(|(node, _)| matches!(node.op, Op::ArgMax(_)));
-    let whole = d.b.const_of(names).filter(|names| names.dtype.is_int());
-    if let Some(numbers) = whole.filter(|_| best && !d.b.is_text(names)).and_then(Const::to_i64) {
-        d.b.class_names = numbers.iter().map(i64::to_string).collect();
-    }
-}
-
 /// A map for each row becomes the row of its values; the keys are the names of its columns.
 fn zip_map(
     node: &NodeView<'_>,
@@ -121,9 +112,6 @@ fn zip_map(
     if d.b.ty(x).dims.last().and_then(Dim::known).is_some_and(|len| len != names.len() as i64) {
         let message = format!("{} keys for {}", names.len(), d.b.ty(x));
         return Err(ImportError::malformed(message));
-    }
-    if d.b.model.meta.labels.is_empty() {
-        d.b.model.meta.labels = names;
     }
     let dims = d.b.ty(x).dims.clone();
     one(d.b.op(super::Reshape { dims }, &[x])?)
@@ -202,9 +190,7 @@ fn default_label(
     let data = match (dtype, texts) {
         (_, true) => {
             let text = given.unwrap_or(node.text("default_string", UNUSED)?.to_owned());
-            // No label of a model is called so.
-            let place = if text == UNUSED { -1 } else { d.b.text(&text)? };
-            Const::from_i64(&[], &[place])
+            Const::from_i64(&[], &[d.b.text(&text)?])
         }
         _ if node.has("default_tensor") => {
             let missing = || ImportError::malformed("has no content").attribute("default_tensor");
@@ -217,9 +203,6 @@ fn default_label(
     node.ignore(&["default_string", "default_int64", "default_float"]);
     Ok(data)
 }
-
-/// What stands for a label that is not known where a file does not say it.
-const UNUSED: &str = "_Unused";
 
 fn label_encoder(
     node: &NodeView<'_>,
@@ -370,16 +353,14 @@ impl Labels {
     ) -> Result<Self, ImportError> {
         let names = node.opt_texts(texts)?.unwrap_or_default();
         let numbers = node.opt_ints(whole)?.unwrap_or_default();
-        let (names, numbers, are_texts) = if names.is_empty() {
-            (numbers.iter().map(i64::to_string).collect(), numbers, false)
-        } else {
-            let places: Result<_, _> = names.iter().map(|name| d.b.text(name)).collect();
-            (names, places?, true)
+        let are_texts = !names.is_empty();
+        let numbers = match are_texts {
+            true => names.iter().map(|name| d.b.text(name)).collect::<Result<_, _>>()?,
+            false => numbers,
         };
         if numbers.is_empty() {
             return Err(ImportError::malformed("there are no classes").attribute(whole));
         }
-        d.b.class_names = names;
         Ok(Self { numbers, are_texts })
     }
 

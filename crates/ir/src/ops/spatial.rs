@@ -393,6 +393,41 @@ pub fn tflite_bias(s: &mut Speller<'_, '_, '_>) -> Result<Option<Wire>, SpellErr
     }
 }
 
+/// Input 1 of a TFLite node that multiplies by weights: beside signed integers they have a zero point
+/// of 0, to which they are shifted where they stay integers of 8 bits.
+///
+/// # Errors
+/// When they do not, or are no constant.
+pub fn tflite_weights(s: &mut Speller<'_, '_, '_>) -> Result<Wire, SpellError> {
+    let ty = s.ty(1)?;
+    let Some(quant) = ty.quant.as_ref().filter(|q| q.zero_points.iter().any(|&zero| zero != 0))
+    else {
+        // What is stored as its unsigned twin has a zero point of 128.
+        return s.input(1);
+    };
+    if s.is_unsigned(1)? && quant.single().is_some() {
+        return s.input(1);
+    }
+    let refused = || {
+        SpellError::none("TFLite's kernels take weights with a zero point of 0, which these lack")
+    };
+    let data = s.operand(1)?.data.ok_or_else(refused)?;
+    let numbers = data.to_i64().ok_or_else(refused)?;
+    let inner: usize = match quant.axis {
+        Some(axis) => data.dims.iter().skip(axis + 1).product(),
+        None => numbers.len(),
+    };
+    let zeros = quant.zero_points.len();
+    let shifted = numbers.iter().enumerate().map(|(at, number)| {
+        let zero = quant.zero_points[at / inner.max(1) % zeros];
+        i8::try_from(number - i64::from(zero)).map(i8::cast_unsigned).ok()
+    });
+    let bytes: Vec<u8> = shifted.collect::<Option<_>>().ok_or_else(refused)?;
+    let data = Const::new(DType::I8, data.dims.clone(), bytes).ok_or_else(refused)?;
+    let quant = Quant { zero_points: vec![0; zeros], ..quant.clone() };
+    Ok(s.quantized(data, quant))
+}
+
 /// A bias of zeros.
 fn zero_bias(s: &mut Speller<'_, '_, '_>) -> Result<Wire, SpellError> {
     let outputs = s.out(0)?.dims.last().and_then(Dim::known).unwrap_or(0);
@@ -422,7 +457,7 @@ pub fn spell_tflite(
 ) -> Result<(), SpellError> {
     let [_, height, width, _] = known_weights(s.ty(1)?)?;
     let (x, padding) = window.spell_padding(s, [height, width], 0.0)?;
-    let w = s.input(1)?;
+    let w = tflite_weights(s)?;
     let bias = match tflite_bias(s)? {
         Some(bias) => Some(bias),
         // Some of LiteRT's kernels insist on one.

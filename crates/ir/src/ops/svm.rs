@@ -80,6 +80,11 @@ fn nearness(
     if vectors.is_empty() || !vectors.len().is_multiple_of(count) {
         return Err(wrong("support_vectors"));
     }
+    let features = Dim::Known((vectors.len() / count) as i64);
+    if !matches!(&*d.b.ty(x).dims, [_, own] if own.may_equal(&features)) {
+        let message = format!("{features} features of each vector do not fit {}", d.b.ty(x));
+        return Err(ImportError::malformed(message).attribute("support_vectors"));
+    }
     let kind = node.text("kernel_type", "LINEAR")?;
     let parameters = floats(node, "kernel_params")?;
     let own = d.b.f32s(&[count, vectors.len() / count], &vectors);
@@ -221,7 +226,7 @@ fn votes(
         gain[j * pairs.len() + at] = -1.0;
         lost[j] += 1.0;
     }
-    let gain = d.b.f32s(&[classes, pairs.len()], &gain);
+    let gain = d.b.table(Const::from_f32(&[classes, pairs.len()], &gain))?;
     let lost = d.b.f32s(&[classes], &lost);
     let votes = d.b.op(Dense::PLAIN, &[wins, gain])?;
     d.add(votes, lost)
@@ -248,7 +253,7 @@ fn coupled(
         places[i * classes + j] = at as i64;
         places[j * classes + i] = (pairs.len() + at) as i64;
     }
-    let places = d.b.i64s(&places);
+    let places = d.b.table(Const::from_i64(&[classes * classes], &places))?;
     let against = d.gather(all, places, 1)?;
     let against = d.b.reshape(against, square)?;
     let turned = d.b.transpose(against, &[0, 2, 1])?;
@@ -259,13 +264,13 @@ fn coupled(
     let sums = d.reduce(reduce::Kind::Sum, squares, [2], true)?;
     let mut unit = vec![0.0; classes * classes];
     unit.iter_mut().step_by(classes + 1).for_each(|cell| *cell = 1.0);
-    let unit = d.b.f32s(&[classes, classes], &unit);
+    let unit = d.b.table(Const::from_f32(&[classes, classes], &unit))?;
     let diagonal = d.mul(sums, unit)?;
     let q = d.add(apart, diagonal)?;
     let even = d.b.f32s(&[1, 1], &[1.0 / classes as f32]);
     let even = d.expand(even, vec![rows, wide])?;
     let body = rounds(d, even, q, classes)?;
-    let trips = d.b.constant(Const::from_i64(&[], &[ROUNDS]), None);
+    let trips = d.b.constant(Const::from_i64(&[], &[ROUNDS.max(classes as i64)]), None);
     let op = ForLoop { body, vars: 1, dtypes: Vec::new(), dims: Vec::new() };
     let results = d.b.node(op, &[Some(trips), None, Some(even), Some(q)])?;
     results.first().copied().ok_or_else(|| ImportError::malformed("the loop yields nothing"))
@@ -277,7 +282,7 @@ fn one_less(d: &mut Draft<'_, '_>, x: ValueId) -> Result<ValueId, ShapeError> {
     d.sub(whole, x)
 }
 
-/// LIBSVM's number of rounds, for up to 100 classes.
+/// LIBSVM's least number of rounds; as many as there are classes, where that is more.
 const ROUNDS: i64 = 100;
 
 /// LIBSVM's bound for the error, times the number of classes.
@@ -333,7 +338,7 @@ fn round(
         let scale = d.shifted(step, 1.0)?;
         let mut unit = vec![0.0; classes];
         unit[i] = 1.0;
-        let unit = d.b.f32s(&[classes], &unit);
+        let unit = d.b.table(Const::from_f32(&[classes], &unit))?;
         let moved = d.mul(step, unit)?;
         let moved = d.add(p, moved)?;
         let curve = d.mul(step, own)?;

@@ -31,6 +31,9 @@ const MOVES: &[(&str, usize, usize)] = &[
 /// The number of an element type that means texts, in ONNX.
 const STRING: i64 = 8;
 
+/// What stands for a label that is not known where a file does not say it.
+pub const UNUSED: &str = "_Unused";
+
 /// What a dossier imports of a node, with what becomes of texts.
 ///
 /// # Errors
