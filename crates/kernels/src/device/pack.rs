@@ -5,7 +5,7 @@ pub const fn pairs_len(rows: usize, row: usize, channels: usize) -> usize {
     rows * row.next_multiple_of(4) * channels.next_multiple_of(2)
 }
 
-/// Weights `[channels][rows][row]` for [`super::conv`]: channels in pairs, each kernel row padded
+/// Weights `[channels][rows][row]` for [`super::conv()`]: channels in pairs, each kernel row padded
 /// with zeros to a multiple of four; `[c0 k, c1 k, c0 k+2, c1 k+2]`, then `k + 1` and `k + 3`.
 pub fn pairs(weights: &[i8], rows: usize, row: usize, channels: usize, out: &mut [i8]) {
     let padded = row.next_multiple_of(4);
@@ -26,7 +26,7 @@ pub const fn quads_len(inputs: usize, outputs: usize) -> usize {
     inputs.next_multiple_of(4) * outputs.next_multiple_of(4)
 }
 
-/// Weights `[outputs][inputs]` for [`super::dense`]: outputs in fours; for each group of four
+/// Weights `[outputs][inputs]` for [`super::dense()`]: outputs in fours; for each group of four
 /// inputs elements 0 and 2 of outputs 0 and 1, then of 2 and 3, then elements 1 and 3 likewise. Two
 /// outputs share 16 bits: 256 times the second plus the first.
 ///
@@ -50,7 +50,7 @@ pub fn quads(weights: &[i8], inputs: usize, out: &mut [i8]) -> bool {
     fits
 }
 
-/// Weights `[3][3][channels]` for [`super::depthwise`]: the nine taps of four channels together.
+/// Weights `[3][3][channels]` for [`super::depthwise()`]: the nine taps of four channels together.
 pub fn fours(weights: &[i8], channels: usize, out: &mut [i8]) {
     for (index, &w) in weights.iter().enumerate() {
         let (tap, channel) = (index / channels.max(1), index % channels.max(1));

@@ -19,7 +19,7 @@ use crate::Fault;
 pub struct Param {
     /// Where the sum starts.
     pub bias: i32,
-    /// Multiplier, addend and shift as [`rescale`](super::rescale) takes them.
+    /// Multiplier, addend and shift as [`rescale`] takes them.
     pub factor: [i32; 3],
 }
 
@@ -53,7 +53,7 @@ pub trait Sums {
     /// Adds the products of the taps of four channels, whose first tap is the start of `x`; `w` has
     /// four weights a tap.
     fn taps(x: Bytes<'_>, w: &[u8], shape: &Shape, sums: &mut [i32; 4]);
-    /// [`rescale`](super::rescale)s sums, whose doubles fit 32 bits.
+    /// [`rescale`]s sums, whose doubles fit 32 bits.
     fn finish(sums: &[i32], params: &[Param], y: Bytes<'_>);
     /// Copies bytes to others of the same number, which lie apart.
     fn copy(from: Bytes<'_>, to: Bytes<'_>);
