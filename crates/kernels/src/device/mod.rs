@@ -43,13 +43,13 @@ pub type Step = fn(&Frame<'_>) -> Result<(), Fault>;
 
 /// The numbers of the steps. A device program stores them, so they never change.
 pub mod opcode {
-    /// Any kernel on whole tensors: [`super::general`].
+    /// Any kernel on whole tensors: [`super::general()`].
     pub const GENERAL: u16 = 1;
-    /// 8-bit convolution, four positions and two channels at a time: [`super::conv`].
+    /// 8-bit convolution, four positions and two channels at a time: [`super::conv()`].
     pub const CONV: u16 = 2;
-    /// 8-bit depthwise 3x3 convolution, four channels at a time: [`super::depthwise`].
+    /// 8-bit depthwise 3x3 convolution, four channels at a time: [`super::depthwise()`].
     pub const DEPTHWISE: u16 = 3;
-    /// 8-bit matrix times vector: [`super::dense`].
+    /// 8-bit matrix times vector: [`super::dense()`].
     pub const DENSE: u16 = 4;
     /// 8-bit convolution, 16 products at a time: [`super::helium::conv`].
     pub const HELIUM_CONV: u16 = 32;
