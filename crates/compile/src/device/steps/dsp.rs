@@ -14,7 +14,7 @@ use crate::device::constants::Constants;
 /// Multiplier, addend and shift as [`rescale`](embarca_kernels::device::rescale) takes them.
 pub(super) struct Factors {
     pub(super) factors: Vec<[i32; 3]>,
-    /// As [`Tile::rectified`](embarca_kernels::device::Tile::rectified).
+    /// As [`Block::rectified`](embarca_kernels::device::Block::rectified).
     rectified: u8,
 }
 
